@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import hypothesis
+import pytest
+from django.conf import settings
+from django.test import TransactionTestCase
+
+#: Whoever asks for one of these, directly or not, needs a database.
+DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
+
+# The same examples on every run and machine, and no failure because a machine is slow.
+hypothesis.settings.register_profile("durable", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("durable")
+
+
+def pytest_report_header() -> str:
+    database = settings.DATABASES["default"]
+    where = database.get("HOST") or database["TEST"]["NAME"]
+    return f"database: {settings.DATABASE} at {where}"
+
+
+# First, because `-m database` is applied in the same hook.
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if needs_database(item):
+            item.add_marker("database")
+
+
+def needs_database(item: pytest.Item) -> bool:
+    case = getattr(item, "cls", None)
+    return (
+        item.get_closest_marker("django_db") is not None
+        or not DATABASE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+        or (isinstance(case, type) and issubclass(case, TransactionTestCase))
+    )
