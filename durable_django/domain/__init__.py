@@ -1,0 +1,1 @@
+"""Facts: frozen values that are true with no database, clock or queue."""

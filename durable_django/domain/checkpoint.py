@@ -1,0 +1,48 @@
+"""What is stored of one attempt of one durable call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from durable_django.domain.status import CheckpointKind, CheckpointStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """One attempt of one durable call: its intent, result or failure.
+
+    Found by (`key`, `attempt`); `position`, `kind`, `action` and `input_digest` are witnesses that
+    the code still does what it did.
+    """
+
+    execution_id: UUID
+    #: The name plus its occurrence: `charge`, `charge#2`; an undo is `~undo/charge`.
+    key: str
+    name: str
+    #: The ordinal of the durable call in the body, from 1.
+    position: int
+    kind: CheckpointKind
+    attempt: int = 1
+    #: The execution's epoch when it was written; failures of an earlier epoch no longer count.
+    epoch: int = 0
+    status: CheckpointStatus = CheckpointStatus.INTENT
+    #: Import path of the action, for people and as a witness.
+    action: str = ""
+    #: Import path of the undo; empty if there is none.
+    compensation: str = ""
+    #: The arguments, encoded; shown to people.
+    input: str = ""
+    input_digest: str = ""
+    #: The result, encoded.
+    output: str | None = None
+    #: An `ErrorRecord` as text.
+    error: str | None = None
+    #: Whether a failure is the last word; False means that another attempt follows.
+    is_final: bool = False
+    #: When the next attempt may begin, if this one failed and another follows.
+    retry_at: datetime | None = None
+    idempotency_key: str = ""
+    started_at: datetime | None = None
+    completed_at: datetime | None = None

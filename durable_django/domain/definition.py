@@ -1,0 +1,105 @@
+"""A registered workflow: its body, name, version and options."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from durable_django.domain.identifiers import check_key, check_name
+from durable_django.domain.status import Guarantee
+from durable_django.exceptions import DefinitionError
+
+
+class OnFailure(StrEnum):
+    """What an uncaught error of the body leads to."""
+
+    COMPENSATE = "compensate"
+    PARK = "park"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkflowDefinition:
+    """What a name and version stand for in this process."""
+
+    name: str
+    version: int
+    body: Callable[..., Any]
+    queue: str = "default"
+    #: How long an execution may take from its start; then it ends FAILED. None: as long as it likes.
+    ttl: timedelta | None = None
+    guarantee: Guarantee = Guarantee.BACKGROUND
+    on_failure: OnFailure = OnFailure.COMPENSATE
+    #: Whether the REST API may start it.
+    expose: bool = False
+    #: The body takes nothing but the context; the input is whatever it was started with.
+    takes_raw_input: bool = False
+    tags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what could not work, where it is written."""
+        check_name("workflow", self.name)
+        check_key("queue", self.queue)
+        if type(self.version) is not int or self.version < 1:
+            raise DefinitionError(
+                f"Workflow {self.name!r}: its version is a whole number from 1 on."
+            )
+        if self.ttl is not None and self.ttl <= timedelta(0):
+            raise DefinitionError(f"Workflow {self.name!r}: its ttl is longer than 0.")
+        if not callable(self.body):
+            raise DefinitionError(f"Workflow {self.name!r}: its body is a function.")
+        if inspect.iscoroutinefunction(self.body) or inspect.isgeneratorfunction(self.body):
+            raise DefinitionError(
+                f"Workflow {self.name!r}: its body is an ordinary `def`. Only the actions of its "
+                f"steps may be `async def`."
+            )
+
+    @cached_property
+    def signature(self) -> inspect.Signature:
+        """The body's parameters after the context."""
+        signature = inspect.signature(self.body)
+        parameters = list(signature.parameters.values())
+        if not parameters:
+            raise DefinitionError(f"Workflow {self.name!r}: its body takes the context first.")
+        return signature.replace(parameters=parameters[1:])
+
+    def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments by name, defaults filled in.
+
+        Raises:
+            TypeError: They do not fit the body's signature.
+        """
+        try:
+            bound = self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self.name}: {error}") from None
+        bound.apply_defaults()
+        return dict(bound.arguments)
+
+    def call(self, ctx: Any, workflow_input: Any) -> Any:
+        """Run the body with what `bind` returned, or with the context alone."""
+        if self.takes_raw_input:
+            return self.body(ctx)
+        bound = inspect.BoundArguments(self.signature, dict(workflow_input))
+        return self.body(ctx, *bound.args, **bound.kwargs)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A digest of the body's code without comments, docstrings and layout; empty if unknown."""
+        try:
+            tree = ast.parse(textwrap.dedent(inspect.getsource(self.body)))
+        except (OSError, TypeError, SyntaxError):
+            return ""
+        function = next(iter(tree.body))
+        if isinstance(function, ast.FunctionDef):
+            function.decorator_list = []
+            if ast.get_docstring(function) is not None:
+                function.body = function.body[1:]
+        return hashlib.sha256(ast.dump(function).encode()).hexdigest()[:32]

@@ -1,0 +1,84 @@
+"""One run of a workflow: all scheduling truth, in one value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from durable_django.domain.status import ExecutionStatus, Guarantee, ParkReason, WaitKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewExecution:
+    """What a start hands to the store; payloads are encoded text."""
+
+    id: UUID
+    workflow_name: str
+    workflow_version: int
+    input: str
+    queue: str = "default"
+    priority: int = 0
+    key: str | None = None
+    guarantee: Guarantee = Guarantee.BACKGROUND
+    correlation_id: str = ""
+    tags: tuple[str, ...] = ()
+    #: First claimable then (aware UTC); None means at once.
+    start_at: datetime | None = None
+    #: Ends FAILED if it has not ended by then (aware UTC); None means never.
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """One run of a workflow, as its row says. Payloads are encoded text; instants aware UTC."""
+
+    id: UUID
+    workflow_name: str
+    workflow_version: int
+    status: ExecutionStatus = ExecutionStatus.PENDING
+    queue: str = "default"
+    priority: int = 0
+    key: str | None = None
+    guarantee: Guarantee = Guarantee.BACKGROUND
+    correlation_id: str = ""
+    tags: tuple[str, ...] = ()
+    input: str = "null"
+    output: str | None = None
+    #: An `ErrorRecord` as text.
+    error: str | None = None
+    park_reason: ParkReason | None = None
+    #: While COMPENSATING (and while parked out of it): the end it undoes for.
+    ending: ExecutionStatus | None = None
+    #: The alarm: claimable from then on. While held it is the end of the lease.
+    wake_at: datetime | None = None
+    waiting_kind: WaitKind = WaitKind.NOTHING
+    #: The name of the signal, timer or step it waits for.
+    waiting_for: str = ""
+    #: Rises by one at every claim; a write under an older one changes nothing.
+    fence: int = 0
+    #: For people only: never decided on.
+    lease_owner: str = ""
+    #: Claims since the last new checkpoint that found it held by a worker that had gone.
+    recoveries: int = 0
+    #: How often a person retried it.
+    epoch: int = 0
+    #: How many signals were accepted; the position of the next one is this plus 1.
+    signal_count: int = 0
+    expires_at: datetime | None = None
+    cancel_requested_at: datetime | None = None
+    cancel_reason: str = ""
+    cancel_compensates: bool = True
+    pause_requested_at: datetime | None = None
+    progress: Mapping[str, Any] = field(default_factory=dict)
+    created_at: datetime
+    started_at: datetime | None = None
+    updated_at: datetime
+    finished_at: datetime | None = None
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether it has ended."""
+        return self.status.is_terminal

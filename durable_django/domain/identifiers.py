@@ -1,0 +1,84 @@
+"""What a legal name is, and where new ids come from.
+
+Ids are UUIDv7: time-ordered, so that new rows land at the end of every index.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import uuid
+
+from durable_django.exceptions import DefinitionError
+
+if sys.version_info >= (3, 14):
+    from uuid import uuid7 as _uuid7
+else:
+    from uuid_utils.compat import uuid7 as _uuid7
+
+MAX_NAME_LENGTH = 200
+MAX_KEY_LENGTH = 255
+#: Letters, digits, `_ . : -` and single spaces inside; nothing a log, a URL or a terminal trips over.
+_NAME = re.compile(r"[^\W_](?:[\w.:-]| (?! ))*\Z")
+_RESERVED = frozenset("#/~")
+_NAMESPACE = uuid.UUID("6f4f6a36-3c0c-4c44-8c0e-2f0d4b8f9a11")
+
+
+def new_id() -> uuid.UUID:
+    """Return a fresh time-ordered id (UUIDv7)."""
+    return _uuid7()
+
+
+def workflow_id(name: str, version: int) -> uuid.UUID:
+    """Return the id of a workflow's row: the same in every process, so that nobody looks it up."""
+    return uuid.uuid5(_NAMESPACE, f"{name}\n{version}")
+
+
+def idempotency_key(execution_id: uuid.UUID, step_key: str, redone: int = 0) -> str:
+    """Return the key of a step's effect: constant over attempts, crashes and databases.
+
+    `redone` counts how often the step was compensated before: what was undone and is done
+    again is a new effect.
+    """
+    suffix = f"@{redone}" if redone else ""
+    return str(uuid.uuid5(execution_id, step_key + suffix))
+
+
+def check_name(kind: str, name: object) -> str:
+    """Return `name` if it is a legal workflow, step, timer or signal name.
+
+    Legal: 1 to 200 characters; letters, digits, `_ . : -` and single inner spaces, starting
+    with a letter or digit. `# / ~` are the engine's own.
+
+    Raises:
+        DefinitionError: It is not; the message names it and the rule.
+    """
+    if not isinstance(name, str):
+        raise DefinitionError(f"A {kind} name is a string, not {type(name).__name__}.")
+    if len(name) <= MAX_NAME_LENGTH and _NAME.match(name) and not name.endswith(" "):
+        return name
+    shown = name if len(name) <= 60 else f"{name[:60]}…"  # noqa: PLR2004 -- a readable excerpt
+    raise DefinitionError(
+        f"{shown!r} is not a legal {kind} name: 1 to {MAX_NAME_LENGTH} letters, digits, '_', '.', "
+        f"':', '-' or single spaces, starting with a letter or digit."
+    )
+
+
+def check_key(kind: str, key: object) -> str:
+    """Return `key` if it is a legal execution key, dedupe key, tag or queue name.
+
+    Legal: 1 to 255 printable characters, none of them at the ends a space.
+
+    Raises:
+        DefinitionError: It is not; the message names it and the rule.
+    """
+    if isinstance(key, str) and _is_legal_key(key):
+        return key
+    raise DefinitionError(
+        f"{key!r:.80} is not a legal {kind}: 1 to {MAX_KEY_LENGTH} printable characters, "
+        f"with no space at either end."
+    )
+
+
+def _is_legal_key(key: str) -> bool:
+    return 0 < len(key) <= MAX_KEY_LENGTH and key.isprintable() and key == key.strip()

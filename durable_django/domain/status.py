@@ -1,0 +1,160 @@
+"""The status of an execution, a checkpoint, a timer and a signal, and the legal moves between.
+
+Only the engine decides a move, and a store writes it as a conditional update whose predicate
+repeats the statuses it may start from.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ExecutionStatus(StrEnum):
+    """Where one run of a workflow stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUSPENDED = "suspended"
+    COMPENSATING = "compensating"
+    PAUSED = "paused"
+    PARKED = "parked"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the execution has ended; only an explicit `retry` leaves FAILED again."""
+        return self in TERMINAL_STATUSES
+
+
+TERMINAL_STATUSES = frozenset(
+    {ExecutionStatus.COMPLETED, ExecutionStatus.FAILED, ExecutionStatus.CANCELLED}
+)
+#: A worker may claim an execution in one of these once its alarm has come.
+CLAIMABLE_STATUSES = frozenset(
+    {
+        ExecutionStatus.PENDING,
+        ExecutionStatus.RUNNING,
+        ExecutionStatus.SUSPENDED,
+        ExecutionStatus.COMPENSATING,
+    }
+)
+#: A slice holds an execution in one of these; only its fence may write.
+HELD_STATUSES = frozenset({ExecutionStatus.RUNNING, ExecutionStatus.COMPENSATING})
+
+_P, _R, _S, _C = (
+    ExecutionStatus.PENDING,
+    ExecutionStatus.RUNNING,
+    ExecutionStatus.SUSPENDED,
+    ExecutionStatus.COMPENSATING,
+)
+TRANSITIONS: dict[ExecutionStatus, frozenset[ExecutionStatus]] = {
+    _P: frozenset({_R, ExecutionStatus.PAUSED}),
+    _R: frozenset(
+        {
+            _R,
+            _S,
+            _C,
+            ExecutionStatus.COMPLETED,
+            ExecutionStatus.FAILED,
+            ExecutionStatus.CANCELLED,
+            ExecutionStatus.PARKED,
+            ExecutionStatus.PAUSED,
+        }
+    ),
+    _S: frozenset({_R, _S, ExecutionStatus.PAUSED}),
+    _C: frozenset({_C, ExecutionStatus.FAILED, ExecutionStatus.CANCELLED, ExecutionStatus.PARKED}),
+    ExecutionStatus.PAUSED: frozenset({_S}),
+    ExecutionStatus.PARKED: frozenset({_P, _S, _C}),
+    ExecutionStatus.FAILED: frozenset({_P}),
+    ExecutionStatus.COMPLETED: frozenset(),
+    ExecutionStatus.CANCELLED: frozenset(),
+}
+
+
+def sources_of(target: ExecutionStatus) -> frozenset[ExecutionStatus]:
+    """Return the statuses from which `target` may be reached in one move."""
+    return frozenset(source for source, targets in TRANSITIONS.items() if target in targets)
+
+
+class CheckpointStatus(StrEnum):
+    """What is known of one attempt of one step."""
+
+    INTENT = "intent"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    COMPENSATED = "compensated"
+
+
+class TimerStatus(StrEnum):
+    """Whether a durable timer is still to fire."""
+
+    PENDING = "pending"
+    FIRED = "fired"
+    CANCELLED = "cancelled"
+
+
+class SignalStatus(StrEnum):
+    """What became of a signal that was accepted.
+
+    EXPIRED: the execution was cancelled or ran out of time first. DEAD: it ended otherwise
+    without asking for the signal.
+    """
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    EXPIRED = "expired"
+    DEAD = "dead"
+
+
+class CheckpointKind(StrEnum):
+    """Which durable call a checkpoint belongs to."""
+
+    STEP = "step"
+    SLEEP = "sleep"
+    SIGNAL = "signal"
+    UNDO = "undo"
+
+
+class WaitKind(StrEnum):
+    """Why an execution is suspended, that is: what can wake it."""
+
+    NOTHING = ""
+    TIMER = "timer"
+    SIGNAL = "signal"
+    RETRY = "retry"
+    #: A worker gave it back unbegun, or a person resumed it: it goes on as soon as one is free.
+    YIELD = "yield"
+    #: The worker that claimed it does not know its workflow (a rolling deploy).
+    DEFERRED = "deferred"
+
+
+class ParkReason(StrEnum):
+    """Why an execution stopped and needs a person."""
+
+    NONDETERMINISM = "nondeterminism"
+    UNKNOWN_WORKFLOW = "unknown_workflow"
+    POISON = "poison"
+    PAYLOAD = "payload"
+    FAILURE = "failure"
+    COMPENSATION_FAILED = "compensation_failed"
+
+
+class Guarantee(StrEnum):
+    """Who advances an execution.
+
+    BACKGROUND: any worker. FOREGROUND: only the process that called `run()`; after its crash
+    the execution waits for `durable_recover`, which hands it to the workers.
+    """
+
+    BACKGROUND = "background"
+    FOREGROUND = "foreground"
+
+
+class Interrupt(StrEnum):
+    """Why a slice must stop before its next action although it still owns the execution."""
+
+    CANCEL = "cancel"
+    PAUSE = "pause"
+    EXPIRED = "expired"

@@ -1,0 +1,1 @@
+"""Needs: what the engine asks of the outside world, one noun per file."""
