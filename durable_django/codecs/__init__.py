@@ -1,0 +1,1 @@
+"""Shelf of `ports.codec.Codec`: tagged JSON, and the same encrypted."""

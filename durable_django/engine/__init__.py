@@ -1,0 +1,1 @@
+"""Decisions: what happens next, given facts and needs. Knows no Django."""
