@@ -20,6 +20,7 @@ class NewExecution:
     workflow_version: int
     input: str
     queue: str = "default"
+    #: 0 to 1000: the higher, the greater its head start.
     priority: int = 0
     key: str | None = None
     guarantee: Guarantee = Guarantee.BACKGROUND

@@ -6,6 +6,7 @@ that a crash between two attempts costs neither an attempt nor a delay.
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -55,8 +56,8 @@ class RetryPolicy:
             raise DefinitionError("RetryPolicy delays are 0 or more.")
         if not 0 <= self.jitter <= 1:
             raise DefinitionError("RetryPolicy jitter is a share of the delay, from 0 to 1.")
-        if self.multiplier < 1:
-            raise DefinitionError("RetryPolicy multiplier is 1 or more.")
+        if not 1 <= self.multiplier < math.inf:  # NaN is neither
+            raise DefinitionError("RetryPolicy multiplier is a finite number from 1 on.")
 
     @classmethod
     def none(cls) -> RetryPolicy:
@@ -152,6 +153,8 @@ class RetryPolicy:
 
     def _plain_seconds(self, attempt: int) -> float:
         first = self.initial_delay.total_seconds()
+        if not first:
+            return 0.0
         if self.backoff is Backoff.LINEAR:
             return first * attempt
         if self.backoff is Backoff.EXPONENTIAL:

@@ -71,8 +71,8 @@ class CheckpointStore(Protocol):
     def request_cancel(self, execution_id: UUID, reason: str, *, compensates: bool) -> bool:
         """Note that the execution is to be cancelled, and wake it unless a slice holds it.
 
-        Returns whether it is new; a second request changes nothing. PAUSED and PARKED executions
-        become SUSPENDED and due.
+        Returns whether it changed anything. A second request does not, unless the execution was
+        PAUSED or PARKED since: these become SUSPENDED and due.
 
         Raises:
             ExecutionNotFoundError: No such execution.
@@ -104,8 +104,9 @@ class CheckpointStore(Protocol):
 
         The epoch rises by one, so that earlier failures no longer count; completed checkpoints
         stay. What was parked out of a compensation goes on COMPENSATING, all else is PENDING;
-        both are due now. Recoveries, error, park reason, an expiry in the past, and a noticed
-        cancel or pause are cleared.
+        both are due now. Recoveries, park reason, a pause and an expiry in the past are cleared,
+        and so is the error, unless it goes on COMPENSATING, where the error still says what for.
+        A cancel that nobody has acted on yet (it was PARKED first) stays: it was accepted.
 
         Raises:
             ExecutionNotFoundError: No such execution.
@@ -194,6 +195,9 @@ class CheckpointStore(Protocol):
         """Insert an INTENT checkpoint: the action is about to run.
 
         It survives a killed process; it need not survive a power cut.
+
+        Raises:
+            LeaseLost: The fence was passed, or the attempt is recorded already.
         """
 
     def record_outcome(self, claim: Claim, checkpoint: Checkpoint) -> None:

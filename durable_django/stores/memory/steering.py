@@ -1,0 +1,138 @@
+"""What people ask of an execution: cancel, pause, resume, retry."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from durable_django.domain.execution import Execution
+from durable_django.domain.status import ExecutionStatus, Guarantee, WaitKind
+from durable_django.exceptions import InvalidTransitionError
+from durable_django.stores.memory.tables import MemoryTables
+
+_PENDING = ExecutionStatus.PENDING
+_RUNNING = ExecutionStatus.RUNNING
+_SUSPENDED = ExecutionStatus.SUSPENDED
+_COMPENSATING = ExecutionStatus.COMPENSATING
+_PAUSED = ExecutionStatus.PAUSED
+_PARKED = ExecutionStatus.PARKED
+_FAILED = ExecutionStatus.FAILED
+
+
+class Steering(MemoryTables):
+    """`request_cancel`, `request_pause`, `resume`, `retry`."""
+
+    def request_cancel(self, execution_id: UUID, reason: str, *, compensates: bool) -> bool:
+        with self._lock:
+            now = self.now()
+            record = self._find(execution_id)
+            execution = record.execution
+            allowed = (_PENDING, _RUNNING, _SUSPENDED, _PAUSED, _PARKED)
+            if execution.status not in allowed or execution.ending is not None:
+                raise _refusal(execution, "cancelled", *allowed)
+            has_stopped = execution.status in (_PAUSED, _PARKED)
+            # What stopped for a person after a first request is woken by a second one.
+            if execution.cancel_requested_at is not None and not has_stopped:
+                return False
+            record.update(
+                now, cancel_requested_at=now, cancel_reason=reason, cancel_compensates=compensates
+            )
+            if execution.status is not _RUNNING:
+                record.update(now, wake_at=now, pause_requested_at=None, park_reason=None)
+            if has_stopped:
+                record.update(now, status=_SUSPENDED, waiting_kind=WaitKind.YIELD, waiting_for="")
+            return True
+
+    def request_pause(self, execution_id: UUID) -> bool:
+        with self._lock:
+            now = self.now()
+            record = self._find(execution_id)
+            execution = record.execution
+            if (
+                execution.status not in (_PENDING, _RUNNING, _SUSPENDED, _PAUSED)
+                or execution.cancel_requested_at is not None
+            ):
+                raise _refusal(execution, "paused", _PENDING, _RUNNING, _SUSPENDED)
+            if execution.status is _PAUSED or execution.pause_requested_at is not None:
+                return False
+            record.update(now, pause_requested_at=now)
+            if execution.status is not _RUNNING:
+                record.update(
+                    now,
+                    status=_PAUSED,
+                    wake_at=None,
+                    waiting_kind=WaitKind.NOTHING,
+                    waiting_for="",
+                )
+            return True
+
+    def resume(self, execution_id: UUID) -> bool:
+        with self._lock:
+            now = self.now()
+            record = self._find(execution_id)
+            execution = record.execution
+            if execution.status is _PAUSED:
+                record.update(
+                    now,
+                    status=_SUSPENDED,
+                    wake_at=now,
+                    waiting_kind=WaitKind.YIELD,
+                    waiting_for="",
+                    pause_requested_at=None,
+                )
+                return True
+            if execution.pause_requested_at is None or execution.status not in (
+                _PENDING,
+                _RUNNING,
+                _SUSPENDED,
+            ):
+                raise _refusal(execution, "resumed", _PAUSED)
+            record.update(now, pause_requested_at=None)
+            return True
+
+    def retry(self, execution_id: UUID) -> ExecutionStatus:
+        with self._lock:
+            now = self.now()
+            record = self._find(execution_id)
+            execution = record.execution
+            if execution.status not in (_FAILED, _PARKED):
+                raise _refusal(execution, "retried", _FAILED, _PARKED)
+            expires_at = execution.expires_at
+            if expires_at is not None and expires_at <= now:
+                expires_at = None
+            is_undoing = execution.ending is not None
+            record.update(
+                now,
+                status=_COMPENSATING if is_undoing else _PENDING,
+                # Not NOTHING for a compensation: nobody holds it yet.
+                waiting_kind=WaitKind.YIELD if is_undoing else WaitKind.NOTHING,
+                epoch=execution.epoch + 1,
+                recoveries=0,
+                park_reason=None,
+                expires_at=expires_at,
+                wake_at=now,
+                finished_at=None,
+                pause_requested_at=None,
+                **_forgotten(execution, is_undoing=is_undoing),
+                # The process that ran a FOREGROUND one has gone.
+                guarantee=Guarantee.BACKGROUND,
+            )
+            return record.execution.status
+
+
+def _forgotten(execution: Execution, *, is_undoing: bool) -> dict[str, Any]:
+    """Return what a retry forgets: not what it undoes for, nor a cancel nobody has acted on."""
+    if is_undoing:
+        return {}
+    if execution.status is _PARKED:
+        return {"error": None}
+    return {
+        "error": None,
+        "cancel_requested_at": None,
+        "cancel_reason": "",
+        "cancel_compensates": True,
+    }
+
+
+def _refusal(execution: Execution, act: str, *allowed: ExecutionStatus) -> InvalidTransitionError:
+    return InvalidTransitionError(execution.id, execution.status, act, allowed)

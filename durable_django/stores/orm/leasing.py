@@ -1,0 +1,95 @@
+"""Keep what was claimed, hand orphans over, and see what falls due next."""
+
+# ruff: noqa: D103 -- each function keeps the promise of the port method of its name
+# ruff: noqa: S608 -- only our own fragments go into SQL; values are parameters
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from durable_django.domain.claim import Claim
+from durable_django.stores.orm.claiming import due_in_queue
+from durable_django.stores.orm.database import Database
+from durable_django.stores.orm.fencing import HELD, key_of
+from durable_django.stores.orm.rows import EXECUTIONS, to_datetime, to_uuid
+
+#: Live FOREGROUND executions whose alarm has passed.
+_ORPHANED = (
+    "status IN ('pending', 'running', 'suspended', 'compensating')"
+    " AND guarantee = 'foreground' AND wake_at <= {now}"
+)
+
+
+def renew(db: Database, claims: Iterable[Claim], lease: timedelta) -> set[UUID]:
+    held = list(claims)
+    if not held:
+        return set()
+    moment = db.moment()
+    lease_end = moment.plus(lease)
+    params = [param for claim in held for param in key_of(db, claim)]
+    any_held = " OR ".join([f"({HELD})"] * len(held))
+    update = (
+        f"UPDATE {EXECUTIONS} SET order_at = {db.order_of(lease_end)}, wake_at = {lease_end}"
+        f" WHERE {any_held}"
+    )
+    if db.dialect.can_return_updates:
+        rows = db.fetch(f"{update} RETURNING id", params)
+        return {to_uuid(key) for [key] in rows}
+    if db.execute(update, params) == len(held):
+        return {claim.execution_id for claim in held}
+    rows = db.fetch(f"SELECT id FROM {EXECUTIONS} WHERE {any_held}", params)
+    return {to_uuid(key) for [key] in rows}
+
+
+def adopt_orphans(db: Database, limit: int) -> list[UUID]:
+    def adopt() -> list[UUID]:
+        now = db.moment().now
+        orphaned = _ORPHANED.format(now=now)
+        chosen = f"SELECT id FROM {EXECUTIONS} WHERE {orphaned} LIMIT %s"
+        found = [key for [key] in db.fetch(f"{chosen} {db.dialect.skip_locked}", [limit])]
+        # One by one: only the database can say which of them were still to be had.
+        return [to_uuid(key) for key in found if _adopt(db, key, orphaned)]
+
+    return db.transact(adopt)
+
+
+def _adopt(db: Database, key: object, orphaned: str) -> bool:
+    sql = (
+        f"UPDATE {EXECUTIONS} SET order_at = {db.background_order_of('wake_at')},"
+        f" guarantee = 'background' WHERE id = %s AND {orphaned}"
+    )
+    return db.execute(sql, [key]) == 1
+
+
+def next_alarm(db: Database, queues: Collection[str]) -> datetime | None:
+    alarms = [alarm for queue in sorted(set(queues)) if (alarm := _next_alarm(db, queue))]
+    return min(alarms, default=None)
+
+
+def _next_alarm(db: Database, queue: str) -> datetime | None:
+    in_order = f"FROM {EXECUTIONS} {db.dialect.by_claim_index} WHERE queue = %s AND order_at"
+    first = f"SELECT wake_at, order_at {in_order} IS NOT NULL ORDER BY order_at LIMIT 1"
+    rows = db.fetch(first, [queue])
+    if not rows:
+        return None
+    [(wake_at, order_at)] = rows
+    alarm = to_datetime(wake_at)
+    if to_datetime(order_at) < alarm:
+        # It comes first by its head start: one ordered after it may have an earlier alarm, but
+        # none that is ordered after this alarm. In two statements, because PostgreSQL reads the
+        # whole table for a bound that it does not know beforehand.
+        sql = f"SELECT MIN(wake_at) {in_order} <= {db.literal(alarm)}"
+        [[earliest]] = db.fetch(sql, [queue])
+        alarm = alarm if earliest is None else to_datetime(earliest)
+    return alarm
+
+
+def count_due(db: Database, queue: str, limit: int) -> int:
+    due = (
+        f"SELECT 1 FROM {EXECUTIONS} {db.dialect.by_claim_index}"
+        f" WHERE {due_in_queue(db.moment())} LIMIT %s"
+    )
+    [[count]] = db.fetch(f"SELECT COUNT(*) FROM ({due}) AS due", [queue, limit])
+    return int(count)

@@ -1,0 +1,150 @@
+"""What a slice writes of its steps: intents, outcomes, atomic steps and undos."""
+
+# ruff: noqa: D103 -- each function keeps the promise of the port method of its name
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.db import Error, OperationalError, transaction
+
+from durable_django.domain.checkpoint import Checkpoint
+from durable_django.domain.claim import Claim
+from durable_django.domain.status import Interrupt
+from durable_django.exceptions import CheckpointNotCommittedError
+from durable_django.ports.checkpoint_store import LeaseLost
+from durable_django.stores.orm.checkpoint_rows import (
+    close_intent,
+    insert_intent,
+    insert_outcome,
+    mark_compensated,
+)
+from durable_django.stores.orm.commit_proof import CommitProof
+from durable_django.stores.orm.database import Database, is_transient
+from durable_django.stores.orm.fencing import (
+    find_interrupt,
+    take_fence,
+    try_fence,
+    uninterrupted,
+    write_or_interrupt,
+)
+
+_MAX_TRIES = 3
+
+
+class _Refused(Exception):  # noqa: N818 -- it unwinds a transaction and never leaves this module
+    """The fence was not to be had: undo the action's writes."""
+
+    def __init__(self, interrupt: Interrupt | None) -> None:
+        self.interrupt = interrupt
+        super().__init__()
+
+
+def record_intent(db: Database, claim: Claim, checkpoint: Checkpoint) -> Interrupt | None:
+    db.refuse_open_transaction()
+
+    def write() -> bool:
+        moment = db.moment()
+        condition = uninterrupted(moment)
+        if not db.connection.in_atomic_block:  # or it would relax somebody else's commit
+            condition += f" AND {db.dialect.relaxed_commit}"
+        return insert_intent(db, claim, checkpoint, moment, condition)
+
+    return write_or_interrupt(db, claim, write)
+
+
+def record_outcome(db: Database, claim: Claim, checkpoint: Checkpoint) -> None:
+    db.refuse_open_transaction()
+    _close(db, claim, checkpoint)
+
+
+def run_atomic(
+    db: Database, claim: Claim, checkpoint: Checkpoint, action: Callable[[], Checkpoint]
+) -> Checkpoint | Interrupt:
+    def write(done: Checkpoint) -> None:
+        moment = db.moment()
+        if not try_fence(db, claim, moment):
+            # Asked inside, because the action itself may have requested it.
+            raise _Refused(find_interrupt(db, claim))
+        if not insert_outcome(db, claim, done, moment):
+            raise LeaseLost(claim.execution_id)
+
+    for _ in range(_MAX_TRIES):
+        try:
+            return _commit_together(db, claim, checkpoint, action, write)
+        except _Refused as refused:
+            interrupt = refused.interrupt or find_interrupt(db, claim)
+            if interrupt is not None:
+                return interrupt
+            # It was withdrawn between the refusal and the look: run the action again.
+    raise LeaseLost(claim.execution_id)
+
+
+def run_atomic_undo(
+    db: Database,
+    claim: Claim,
+    undo: Checkpoint,
+    undone: Checkpoint,
+    action: Callable[[], Checkpoint],
+) -> Checkpoint:
+    def write(done: Checkpoint) -> None:
+        take_fence(db, claim)
+        _close(db, claim, done)
+        _mark_undone(db, claim, undone)
+
+    return _commit_together(db, claim, undo, action, write)
+
+
+def record_undo(db: Database, claim: Claim, undo: Checkpoint, undone: Checkpoint) -> None:
+    def write() -> None:
+        take_fence(db, claim)
+        _close(db, claim, undo)
+        _mark_undone(db, claim, undone)
+
+    db.slice_transact(write)
+
+
+def _close(db: Database, claim: Claim, checkpoint: Checkpoint) -> None:
+    moment = db.moment()
+    if close_intent(db, claim, checkpoint, moment):
+        return
+    # No open intent, or no fence; the insertion proves which, and refuses a closed attempt.
+    if not insert_outcome(db, claim, checkpoint, moment):
+        raise LeaseLost(claim.execution_id)
+
+
+def _mark_undone(db: Database, claim: Claim, undone: Checkpoint) -> None:
+    if not mark_compensated(db, claim, undone):
+        raise LeaseLost(claim.execution_id)
+
+
+def _commit_together(
+    db: Database,
+    claim: Claim,
+    checkpoint: Checkpoint,
+    action: Callable[[], Checkpoint],
+    write: Callable[[Checkpoint], None],
+) -> Checkpoint:
+    """Run the action, then `write` what it returned, in one transaction that provably committed.
+
+    If the database undoes it all as a deadlock's victim while `write` runs, all is done again.
+    """
+    db.refuse_open_transaction()
+    what = f"The transaction of {checkpoint.key!r} in execution {claim.execution_id}"
+    for tries_left in reversed(range(_MAX_TRIES)):
+        done = None
+        try:
+            with transaction.atomic(using=db.alias, durable=True):
+                proof = CommitProof(db.alias)
+                done = action()
+                write(done)
+        except Error as exc:
+            if done is None:  # the action's own error: the engine records it
+                raise
+            if tries_left and isinstance(exc, OperationalError) and is_transient(exc):
+                continue
+            raise CheckpointNotCommittedError(what) from exc
+        if not proof.holds():
+            raise CheckpointNotCommittedError(what)
+        return done
+    raise AssertionError("The last try returns or raises.")

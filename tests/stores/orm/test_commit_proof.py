@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from durable_django.domain.checkpoint import Checkpoint
+from durable_django.domain.claim import Claim
+from durable_django.exceptions import CheckpointNotCommittedError, DurableCallError
+from durable_django.models import Doorbell
+from durable_django.stores.orm.commit_proof import CommitProof
+from durable_django.stores.orm.store import OrmCheckpointStore
+from durable_django.testing import make_checkpoint, make_outcome
+from tests.stores.orm.test_races import begin
+
+
+def _write() -> None:
+    Doorbell.objects.create(slot="a", pending_until=timezone.now())
+
+
+def _swallow_a_database_error() -> None:
+    _write()
+    with suppress(IntegrityError):
+        _write()
+
+
+def _close_the_connection() -> None:
+    _write()
+    connection.close()
+
+
+def _ask_for_a_rollback() -> None:
+    _write()
+    transaction.set_rollback(True)
+
+
+SABOTAGE = {
+    "swallowed_error": _swallow_a_database_error,
+    "set_rollback": _ask_for_a_rollback,
+    "closed_connection": _close_the_connection,
+}
+
+
+def _acting(claim: Claim, sabotage: Callable[[], None]) -> Callable[[], Checkpoint]:
+    def act() -> Checkpoint:
+        sabotage()
+        return make_outcome(claim.execution_id)
+
+    return act
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("how", SABOTAGE)
+def test_a_step_that_did_not_commit_says_so(store: OrmCheckpointStore, how: str) -> None:
+    claim = begin(store)
+
+    with pytest.raises(CheckpointNotCommittedError):
+        store.run_atomic(claim, make_checkpoint(claim.execution_id), _acting(claim, SABOTAGE[how]))
+
+    assert not Doorbell.objects.filter(slot="a").exists()
+    assert store.list_checkpoints(claim.execution_id) == []
+    assert store.complete(claim, "null") is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rollback_asked_for_behind_the_last_statement_is_noticed(
+    store: OrmCheckpointStore,
+) -> None:
+    claim = begin(store)
+
+    def roll_back_late(execute: Any, sql: str, *args: Any) -> Any:
+        result = execute(sql, *args)
+        if sql.startswith("INSERT") and "stepcheckpoint" in sql:
+            transaction.set_rollback(True)
+        return result
+
+    with connection.execute_wrapper(roll_back_late), pytest.raises(CheckpointNotCommittedError):
+        store.run_atomic(claim, make_checkpoint(claim.execution_id), _acting(claim, _write))
+
+    assert not Doorbell.objects.filter(slot="a").exists()
+    assert store.list_checkpoints(claim.execution_id) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("how", ["swallowed_error", "set_rollback"])
+def test_it_says_so_inside_a_test_case_too(store: OrmCheckpointStore, how: str) -> None:
+    claim = begin(store)
+
+    with pytest.raises(CheckpointNotCommittedError):
+        store.run_atomic(claim, make_checkpoint(claim.execution_id), _acting(claim, SABOTAGE[how]))
+
+    assert not Doorbell.objects.filter(slot="a").exists()
+    assert store.list_checkpoints(claim.execution_id) == []
+
+
+@pytest.mark.django_db
+def test_inside_a_test_case_a_step_commits_as_far_as_anything_does(
+    store: OrmCheckpointStore,
+) -> None:
+    claim = begin(store)
+
+    store.run_atomic(claim, make_checkpoint(claim.execution_id), _acting(claim, _write))
+
+    assert Doorbell.objects.filter(slot="a").exists()
+    assert len(store.list_checkpoints(claim.execution_id)) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_error_of_the_action_is_its_own(store: OrmCheckpointStore) -> None:
+    claim = begin(store)
+    _write()
+
+    with pytest.raises(IntegrityError):
+        store.run_atomic(claim, make_checkpoint(claim.execution_id), _acting(claim, _write))
+
+    assert store.list_checkpoints(claim.execution_id) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_atomic_step_is_refused_inside_somebody_elses_transaction(
+    store: OrmCheckpointStore,
+) -> None:
+    claim = begin(store)
+
+    with transaction.atomic(), pytest.raises(DurableCallError):
+        store.run_atomic(claim, make_checkpoint(claim.execution_id), _acting(claim, _write))
+
+    assert not Doorbell.objects.filter(slot="a").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+class TestCommitProof:
+    def test_it_holds_once_committed(self) -> None:
+        with transaction.atomic():
+            proof = CommitProof("default")
+
+        assert proof.holds()
+
+    def test_it_does_not_hold_after_a_silent_rollback(self) -> None:
+        with transaction.atomic():
+            proof = CommitProof("default")
+            transaction.set_rollback(True)
+
+        assert not proof.holds()
+
+    def test_it_does_not_hold_when_a_savepoint_was_taken_back(self) -> None:
+        with transaction.atomic():
+            with transaction.atomic():
+                proof = CommitProof("default")
+                transaction.set_rollback(True)
+
+            assert not proof.holds()
+
+    def test_outside_of_a_transaction_it_holds_at_once(self) -> None:
+        assert CommitProof("default").holds()
