@@ -1,0 +1,243 @@
+"""WorkflowContext: what a workflow's body may ask for, and nothing else."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, TypeVar, TypeVarTuple, overload
+from uuid import UUID
+
+from durable_django.domain.identifiers import check_name
+from durable_django.domain.retry_policy import RetryPolicy
+from durable_django.engine.current_step import current_step
+from durable_django.engine.replay_logger import ReplayLogger
+from durable_django.engine.retry_executor import RetryExecutor
+from durable_django.engine.signal_manager import NO_DEFAULT, SignalManager
+from durable_django.engine.slice_state import SliceState
+from durable_django.engine.step_executor import NO_FALLBACK, StepExecutor, StepOptions
+from durable_django.engine.timer_manager import TimerManager
+from durable_django.exceptions import DefinitionError
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+class WorkflowContext:
+    """The durable calls of one workflow, given to its body as `ctx`.
+
+    A durable call either returns what is recorded of it, or does its work and records it, or
+    leaves the body until its work can be done. Make them in the body itself: not inside an action,
+    another thread, or `transaction.atomic()`.
+    """
+
+    def __init__(self, state: SliceState, workflow_input: Any) -> None:
+        self._state = state
+        self._input = workflow_input
+        self._steps = StepExecutor(state, RetryExecutor())
+        self._timers = TimerManager(state)
+        self._signals = SignalManager(state)
+        self._uuids = 0
+        self._random = random.Random(f"{state.execution_id}/random")  # noqa: S311 -- repeatable
+
+    # --- durable calls ---
+
+    @overload
+    def step(
+        self,
+        name: str,
+        action: Callable[[*Ts], Awaitable[T]],
+        *args: *Ts,
+        compensate: Callable[[T], object] | None = ...,
+        compensate_retry: RetryPolicy | None = ...,
+        retry: RetryPolicy | None = ...,
+        timeout: timedelta | None = ...,
+        atomic: bool = ...,
+        at_most_once: bool = ...,
+        raises: tuple[type[Exception], ...] = ...,
+        serialize: Callable[[T], Any] | None = ...,
+        deserialize: Callable[[Any], T] | None = ...,
+        fallback: Any = ...,
+    ) -> T: ...
+
+    @overload
+    def step(
+        self,
+        name: str,
+        action: Callable[[*Ts], T],
+        *args: *Ts,
+        compensate: Callable[[T], object] | None = ...,
+        compensate_retry: RetryPolicy | None = ...,
+        retry: RetryPolicy | None = ...,
+        timeout: timedelta | None = ...,
+        atomic: bool = ...,
+        at_most_once: bool = ...,
+        raises: tuple[type[Exception], ...] = ...,
+        serialize: Callable[[T], Any] | None = ...,
+        deserialize: Callable[[Any], T] | None = ...,
+        fallback: Any = ...,
+    ) -> T: ...
+
+    def step(  # type: ignore[misc]  # noqa: PLR0913 -- mypy cannot match *Ts with *args: Any
+        self,
+        name: str,
+        action: Callable[..., Any],
+        *args: Any,
+        compensate: Callable[[Any], object] | None = None,
+        compensate_retry: RetryPolicy | None = None,
+        retry: RetryPolicy | None = None,
+        timeout: timedelta | None = None,
+        atomic: bool = False,
+        at_most_once: bool = False,
+        raises: tuple[type[Exception], ...] = (),
+        serialize: Callable[[Any], Any] | None = None,
+        deserialize: Callable[[Any], Any] | None = None,
+        fallback: Any = NO_FALLBACK,
+    ) -> Any:
+        """Run `action(*args)` once and remember its result.
+
+        By default the action runs at least once: a crash between its effect and its checkpoint
+        runs it again, with the same `idempotency_key`. The value returned is the decoded stored
+        one, on the first run as on replay.
+
+        Args:
+            name: Names the step for people and for replay; a second `charge` is `charge#2`.
+            action: A function, or an `async def`. For keywords, wrap it in a lambda or partial.
+            *args: JSON-storable values; they are stored and shown to people.
+            compensate: Called with the step's result if the workflow fails or is cancelled later.
+            compensate_retry: How often the undo is tried; by default 5 times, from 1 s on.
+            retry: How often the action is tried; by default once. The worker is free in between.
+            timeout: The longest that one attempt may take. A late action cannot be ended: it is
+                left behind in its thread and may still have its effect. In an atomic step the
+                time is compared when the action ends, and a late one is rolled back.
+            atomic: Run the action and store its checkpoint in one database transaction: its
+                ORM writes happen exactly once. Keep it short and keep other systems out of it.
+            at_most_once: If a crash leaves it unknown whether the action ran, fail with
+                `UnknownOutcomeError` instead of running it again.
+            raises: Business errors: not tried again, and raised as themselves, live and on replay.
+            serialize: Turns the result into something JSON-storable.
+            deserialize: Turns what `serialize` gave back into the result.
+            fallback: What the step returns instead of failing for good.
+
+        Raises:
+            StepFailedError: It failed for good (StepTimeoutError, UnknownOutcomeError).
+            PayloadError: An argument is not JSON-storable; nothing was run.
+            DurableCallError: The call stands where none may be.
+        """
+        check_name("step", name)
+        if not callable(action):
+            raise DefinitionError(f"Step {name!r} needs a callable action, not {action!r:.60}.")
+        options = StepOptions(
+            compensate=compensate,
+            compensate_retry=compensate_retry,
+            retry=retry or RetryPolicy.none(),
+            timeout=timeout,
+            atomic=atomic,
+            at_most_once=at_most_once,
+            raises=raises,
+            serialize=serialize,
+            deserialize=deserialize,
+            fallback=fallback,
+        )
+        with self._state.durable_call(f"Step {name!r}"):
+            return self._steps.execute(name, action, args, options)
+
+    def sleep(self, name: str, duration: timedelta) -> None:
+        """Wait for `duration`, holding no worker, over restarts and deploys.
+
+        The end is fixed when the sleep is first reached; it is never early, and as late as the
+        workers are busy.
+        """
+        check_name("timer", name)
+        with self._state.durable_call(f"Sleep {name!r}"):
+            self._timers.sleep(name, duration)
+
+    def sleep_until(self, name: str, instant: datetime) -> None:
+        """Wait until `instant` (aware), which is fixed when the sleep is first reached.
+
+        An instant in the past lets it pass at once.
+        """
+        check_name("timer", name)
+        with self._state.durable_call(f"Sleep {name!r}"):
+            self._timers.sleep_until(name, instant)
+
+    def wait_signal(
+        self, name: str, *, timeout: timedelta | None = None, default: Any = NO_DEFAULT
+    ) -> Any:
+        """Return the payload of the next signal of this name, waiting for it if need be.
+
+        Signals are consumed once each, in the order they were accepted; early ones wait.
+
+        Args:
+            name: The name that the sender uses.
+            timeout: How long to wait, from the first time the wait is reached; None is for ever.
+            default: What to return when the time is up, instead of raising.
+
+        Raises:
+            SignalTimeoutError: None came in time. A later one stays for the next wait.
+        """
+        check_name("signal", name)
+        with self._state.durable_call(f"Wait for signal {name!r}"):
+            return self._signals.wait(name, timeout, default)
+
+    # --- repeatable values: the same on every replay, and nothing is stored ---
+
+    def now(self) -> datetime:
+        """Return workflow time (aware UTC): when the last durable call before this one ended.
+
+        Before the first it is when the execution started. Use it instead of the clock.
+        """
+        return self._state.passed_at
+
+    def uuid(self) -> UUID:
+        """Return a UUID that is this call's own, and the same on every replay."""
+        self._uuids += 1
+        seed = f"{self._state.execution_id}/uuid/{self._uuids}"
+        return UUID(bytes=sha256(seed.encode()).digest()[:16], version=4)
+
+    @property
+    def random(self) -> random.Random:
+        """A random generator that gives this execution the same numbers on every replay.
+
+        Not for secrets.
+        """
+        return self._random
+
+    # --- about this execution ---
+
+    @property
+    def execution_id(self) -> UUID:
+        """The id of this execution."""
+        return self._state.execution_id
+
+    @property
+    def input(self) -> Any:
+        """What the execution was started with: the arguments by name."""
+        return self._input
+
+    @property
+    def idempotency_key(self) -> str:
+        """The key of the step whose action is running: the same over attempts and crashes.
+
+        Raises:
+            DurableCallError: No action is running; use it inside one, such as a lambda.
+        """
+        return current_step().idempotency_key
+
+    @property
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger that is silent while the body only replays what it did before."""
+        return ReplayLogger(self._state)
+
+    def progress(self, done: int, total: int | None = None, message: str = "") -> None:
+        """Tell people how far the workflow is: `done` of `total`, in units of your choice.
+
+        Stored at once; not while the body replays.
+        """
+        if self._state.replay.is_replaying or self._state.is_undoing:
+            return
+        with self._state.durable_call("Progress"):
+            told: dict[str, object] = {"done": done, "total": total, "message": message[:200]}
+            self._state.write(self._state.needs.store.record_progress, self._state.claim, told)

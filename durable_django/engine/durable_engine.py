@@ -1,0 +1,489 @@
+"""DurableEngine: start executions, act on them, and advance those that are due."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from durable_django.codecs.tagged_json import TaggedJsonCodec
+from durable_django.domain.claim import Claim
+from durable_django.domain.definition import WorkflowDefinition
+from durable_django.domain.error_record import ErrorRecord
+from durable_django.domain.execution import Execution
+from durable_django.domain.identifiers import check_key, check_name
+from durable_django.domain.retry_policy import RetryPolicy
+from durable_django.domain.signal import Signal
+from durable_django.domain.status import ExecutionStatus, Guarantee, WaitKind
+from durable_django.domain.system_clock import SystemClock
+from durable_django.domain.wait import Wait
+from durable_django.engine.action_runner import ActionRunner, ThreadActionRunner
+from durable_django.engine.current_step import find_current_step
+from durable_django.engine.error_recorder import ErrorRecorder
+from durable_django.engine.execution_handle import ExecutionHandle
+from durable_django.engine.lease_keeper import LeaseKeeper
+from durable_django.engine.notifier import Notifier
+from durable_django.engine.recovery_scanner import RecoveryReport, RecoveryScanner
+from durable_django.engine.registry import Registry, default_registry
+from durable_django.engine.replay import StepMismatch
+from durable_django.engine.serialization import Payloads
+from durable_django.engine.slice_runner import SliceLimits, SliceOutcome, SliceRunner
+from durable_django.engine.slice_state import SliceNeeds
+from durable_django.engine.starting import bind_input, check_same_start, new_execution
+from durable_django.engine.workflow_function import StartOptions
+from durable_django.exceptions import (
+    ConfigurationError,
+    DurableCallError,
+    DurableError,
+    ResultTimeoutError,
+    WorkflowCancelledError,
+    WorkflowFailedError,
+)
+from durable_django.ports.checkpoint_store import CheckpointStore
+from durable_django.ports.clock import Clock
+from durable_django.ports.codec import Codec
+from durable_django.ports.dispatcher import Dispatcher
+from durable_django.ports.observer import Observer
+
+logger = logging.getLogger(__name__)
+
+#: Who waits for an execution looks again this soon at first, and then less and less often.
+FIRST_LOOK = timedelta(milliseconds=2)
+
+MismatchPolicy = Literal["park", "warn"] | Callable[[StepMismatch], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOptions:
+    """Sizes and times of an engine."""
+
+    lease: timedelta = timedelta(seconds=30)
+    #: Whether leases are renewed by a thread; without one a slice may take one lease.
+    renews_leases: bool = True
+    limits: SliceLimits = field(default_factory=SliceLimits)
+    undo_retry: RetryPolicy = field(default_factory=lambda: RetryPolicy.exponential(5))
+    #: Whether tracebacks are stored with errors.
+    stores_tracebacks: bool = False
+
+
+class DurableEngine:
+    """Runs durable workflows on a store. Knows no Django; may be used by many threads at once."""
+
+    def __init__(  # noqa: PLR0913 -- the composition root hands every need in here, by name
+        self,
+        *,
+        store: CheckpointStore,
+        codec: Codec | None = None,
+        clock: Clock | None = None,
+        dispatcher: Dispatcher | None = None,
+        observers: Iterable[Observer] = (),
+        error_formatter: Callable[[BaseException], str] | None = None,
+        on_step_mismatch: MismatchPolicy = "park",
+        registry: Registry = default_registry,
+        payloads: Payloads | None = None,
+        options: EngineOptions | None = None,
+        actions: ActionRunner | None = None,
+        transaction_depth: Callable[[], int] = lambda: 0,
+        on_thread_exit: Callable[[], object] | None = None,
+    ) -> None:
+        self._options = options or EngineOptions()
+        self.store = store
+        self.clock: Clock = clock or SystemClock()
+        self.registry = registry
+        self.payloads = payloads or Payloads(codec or TaggedJsonCodec())
+        #: Fresh per process, for people's eyes.
+        self.owner = str(uuid.uuid4())
+        self._dispatcher = dispatcher
+        self._transaction_depth = transaction_depth
+        self._is_disposed = threading.Event()
+        #: Notified whenever a slice of this engine ends, so that who waits here looks at once.
+        self._slice_ended = threading.Condition()
+        self.leases = LeaseKeeper(
+            store,
+            self._options.lease,
+            renews=self._options.renews_leases,
+            on_thread_exit=on_thread_exit,
+        )
+        needs = SliceNeeds(
+            store=store,
+            clock=self.clock,
+            payloads=self.payloads,
+            actions=actions or ThreadActionRunner(on_thread_exit),
+            errors=ErrorRecorder(error_formatter, tracebacks=self._options.stores_tracebacks),
+            notifier=Notifier(observers),
+            may_begin=self.leases.may_begin,
+            transaction_depth=transaction_depth,
+            undo_retry=self._options.undo_retry,
+        )
+        self._slices = SliceRunner(
+            needs, registry, self._options.limits, mismatch_policy(on_step_mismatch)
+        )
+
+    # --- starting ---
+
+    def start_many(
+        self,
+        definition: WorkflowDefinition,
+        inputs: Iterable[tuple[tuple[Any, ...], Mapping[str, Any]]],
+        options: StartOptions,
+    ) -> list[ExecutionHandle[Any]]:
+        """Start one execution per pair of args and kwargs; see `StartRequest.start`."""
+        bound = [bind_input(definition, args, kwargs) for args, kwargs in inputs]
+        return self._insert(definition, bound, options)
+
+    def start_by_name(
+        self,
+        name: str,
+        workflow_input: Mapping[str, Any] | None = None,
+        *,
+        version: int | None = None,
+        options: StartOptions | None = None,
+    ) -> ExecutionHandle[Any]:
+        """Start an execution of a registered workflow with arguments by name.
+
+        Raises:
+            UnknownWorkflowError: This process does not know the workflow or the version.
+            TypeError: The arguments do not fit it.
+        """
+        definition = self.registry.load(name, version)
+        pair: tuple[tuple[Any, ...], Mapping[str, Any]] = ((), workflow_input or {})
+        return self.start_many(definition, [pair], options or StartOptions())[0]
+
+    def _insert(
+        self, definition: WorkflowDefinition, inputs: list[Any], options: StartOptions
+    ) -> list[ExecutionHandle[Any]]:
+        self._check_alive()
+        now = self.store.now() if _is_timed(definition, options) else self.clock.now()
+        new = [new_execution(definition, given, options, self.payloads, now) for given in inputs]
+        rows = self.store.insert_executions(new)
+        for wanted, (row, is_new) in zip(new, rows, strict=True):
+            if not is_new:
+                check_same_start(row, wanted, self.payloads)
+        if new and new[0].start_at is None and new[0].guarantee is Guarantee.BACKGROUND:
+            self._wake(new[0].queue)
+        return [ExecutionHandle(self, row, is_new=is_new) for row, is_new in rows]
+
+    # --- running here ---
+
+    def run(
+        self,
+        name: str,
+        body: Callable[..., Any],
+        *,
+        input: Any = None,  # noqa: A002 -- the seed systems' name
+        ttl: timedelta | None = None,
+        guarantee: Guarantee = Guarantee.FOREGROUND,
+        timeout: timedelta | None = None,
+    ) -> Any:
+        """Register `body(ctx)` under `name`, start it with `input` and advance it to its end here.
+
+        The body finds the input as `ctx.input`. See `run_to_end` for what is raised.
+        """
+        definition = WorkflowDefinition(
+            name=name, version=1, body=body, takes_raw_input=True, ttl=ttl, guarantee=guarantee
+        )
+        self.registry.replace(definition)
+        return self._run_here(definition, input, StartOptions(), timeout)
+
+    def run_to_end(
+        self,
+        definition: WorkflowDefinition,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        options: StartOptions,
+        timeout: timedelta | None,
+    ) -> Any:
+        """Start an execution, advance it in this thread, and return its result.
+
+        Raises:
+            WorkflowFailedError: It ended FAILED, or is PARKED.
+            WorkflowCancelledError: It ended CANCELLED.
+            ResultTimeoutError: It did not end in time; it goes on.
+            DurableCallError: A transaction is open here: a slice could not commit.
+        """
+        workflow_input = bind_input(definition, args, kwargs)
+        return self._run_here(definition, workflow_input, options, timeout)
+
+    def _run_here(
+        self,
+        definition: WorkflowDefinition,
+        workflow_input: Any,
+        options: StartOptions,
+        timeout: timedelta | None,
+    ) -> Any:
+        if self._transaction_depth():
+            raise DurableCallError(
+                "run() was called inside transaction.atomic(), where no step could commit. "
+                "Use start(), or call run() after the block."
+            )
+        handle = self._insert(definition, [workflow_input], options)[0]
+        return self.result_of(self._wait_for_end(handle.id, timeout, advances=True))
+
+    # --- acting on an execution ---
+
+    def send_signal(
+        self, execution_id: UUID, name: str, payload: Any = None, *, dedupe_key: str | None = None
+    ) -> Signal:
+        """Send a signal, in the caller's transaction; see `client.signal`."""
+        self._check_alive()
+        check_name("signal", name)
+        if dedupe_key is not None:
+            check_key("dedupe key", dedupe_key)
+        text = self.payloads.encode(payload, f"Payload of signal {name!r}")
+        signal, is_new = self.store.add_signal(execution_id, name, text, dedupe_key)
+        if is_new:
+            self._wake_for(execution_id)
+        return signal
+
+    def cancel(self, execution_id: UUID, *, reason: str = "", compensate: bool = True) -> bool:
+        """Ask for the execution to be cancelled; see `client.cancel`."""
+        self._refuse_from_own_transaction(execution_id, "cancel")
+        is_new = self.store.request_cancel(execution_id, reason[:500], compensates=compensate)
+        if is_new:
+            self._wake_for(execution_id)
+        return is_new
+
+    def pause(self, execution_id: UUID) -> bool:
+        """Ask for the execution to be paused; see `client.pause`."""
+        self._refuse_from_own_transaction(execution_id, "pause")
+        return self.store.request_pause(execution_id)
+
+    def resume(self, execution_id: UUID) -> bool:
+        """Let a paused execution go on; see `client.resume`."""
+        is_new = self.store.resume(execution_id)
+        if is_new:
+            self._wake_for(execution_id)
+        return is_new
+
+    def retry(self, execution_id: UUID) -> ExecutionStatus:
+        """Let a FAILED or PARKED execution run again; see `client.retry`."""
+        status = self.store.retry(execution_id)
+        self._wake_for(execution_id)
+        return status
+
+    # --- looking ---
+
+    def get(self, execution_id: UUID) -> ExecutionHandle[Any]:
+        """Return a handle on the execution.
+
+        Raises:
+            ExecutionNotFoundError: No such execution.
+        """
+        return ExecutionHandle(self, self.store.load_execution(execution_id))
+
+    def find(self, workflow_name: str, key: str) -> ExecutionHandle[Any] | None:
+        """Return a handle on the workflow's execution with this key, if there is one."""
+        execution = self.store.find_execution_by_key(workflow_name, key)
+        return None if execution is None else ExecutionHandle(self, execution)
+
+    def load_execution(self, execution_id: UUID) -> Execution:
+        """See `CheckpointStore.load_execution`."""
+        return self.store.load_execution(execution_id)
+
+    def observe(self, execution_id: UUID, timeout: timedelta | None = None) -> Iterator[Execution]:
+        """Yield the execution now and after every change that is seen, up to its end.
+
+        Ends with the first terminal state, or when `timeout` is over.
+        """
+        begun = self.clock.now()
+        pause, last = FIRST_LOOK, None
+        while True:
+            execution = self.store.load_execution(execution_id)
+            if _seen(execution) != last:
+                pause, last = FIRST_LOOK, _seen(execution)
+                yield execution
+            if execution.is_terminal:
+                return
+            if timeout is not None and self.clock.now() - begun >= timeout:
+                return
+            self._pause(pause)
+            pause = min(pause * 2, self.clock.patience)
+
+    def wait_for_end(self, execution_id: UUID, timeout: timedelta | None) -> Execution:
+        """Return the execution once it has ended or is PARKED.
+
+        Raises:
+            ResultTimeoutError: It did not in time.
+        """
+        return self._wait_for_end(execution_id, timeout, advances=False)
+
+    def result_of(self, execution: Execution) -> Any:
+        """Return an ended execution's decoded result, or raise what it ended with."""
+        if execution.status is ExecutionStatus.COMPLETED:
+            return self.payloads.decode(
+                execution.output or "null", f"Result of workflow {execution.workflow_name!r}"
+            )
+        if execution.status is ExecutionStatus.CANCELLED:
+            raise WorkflowCancelledError(execution.id, execution.cancel_reason)
+        error = ErrorRecord.from_text(execution.error or "")
+        raise WorkflowFailedError(
+            execution.id, error.type, error.message, reason=execution.park_reason or ""
+        )
+
+    def _wait_for_end(
+        self, execution_id: UUID, timeout: timedelta | None, *, advances: bool
+    ) -> Execution:
+        begun, pause = self.clock.now(), FIRST_LOOK
+        while True:
+            if advances and self.run_one(execution_id) is not None:
+                pause = FIRST_LOOK
+            execution = self.store.load_execution(execution_id)
+            if execution.is_terminal or execution.status is ExecutionStatus.PARKED:
+                return execution
+            waited = self.clock.now() - begun
+            if timeout is not None and waited >= timeout:
+                raise ResultTimeoutError(execution_id, waited, execution.status)
+            self._pause(self._time_to_next_look(execution, pause))
+            pause = min(pause * 2, self.clock.patience)
+
+    def _pause(self, duration: timedelta) -> None:
+        """Let time pass, or less of it if a slice ends in this process."""
+        if not isinstance(self.clock, SystemClock):
+            self.clock.sleep(duration)
+            return
+        with self._slice_ended:
+            self._slice_ended.wait(duration.total_seconds())
+
+    def _time_to_next_look(self, execution: Execution, pause: timedelta) -> timedelta:
+        """Return how long to leave a waiting execution alone: till its alarm, if that is soon."""
+        if execution.status is not ExecutionStatus.SUSPENDED or execution.wake_at is None:
+            return pause
+        until_alarm = max(execution.wake_at - self.clock.now(), FIRST_LOOK)
+        return min(until_alarm, self.clock.patience)
+
+    # --- advancing ---
+
+    def claim(self, queue: str = "default", limit: int = 1) -> list[Claim]:
+        """Claim up to `limit` due executions of `queue`, and keep their leases."""
+        self._check_alive()
+        begun = time.monotonic()
+        claims = self.store.claim_due(queue, limit, self._options.lease, self.owner)
+        self.leases.hold(claims, begun)
+        return claims
+
+    def run_claim(self, claim: Claim) -> SliceOutcome:
+        """Advance a claimed execution by one slice, and let go of its lease."""
+        try:
+            return self._slices.run(claim)
+        finally:
+            self.leases.drop(claim)
+            with self._slice_ended:
+                self._slice_ended.notify_all()
+
+    def run_one(self, execution_id: UUID) -> SliceOutcome | None:
+        """Claim this execution and advance it by one slice; None if it is not due."""
+        self._check_alive()
+        begun = time.monotonic()
+        claim = self.store.claim_one(execution_id, self._options.lease, self.owner)
+        if claim is None:
+            return None
+        self.leases.hold([claim], begun)
+        return self.run_claim(claim)
+
+    def give_back(self, claim: Claim) -> None:
+        """Release a claim on which nothing was begun; it is due at once."""
+        try:
+            self.store.release(claim, Wait(kind=WaitKind.YIELD, after=timedelta(0)))
+        finally:
+            self.leases.drop(claim)
+
+    def advance(self, queue: str = "default", limit: int = 1) -> list[SliceOutcome]:
+        """Claim up to `limit` due executions and advance each by one slice, one after the other."""
+        return [self.run_claim(claim) for claim in self.claim(queue, limit)]
+
+    def drain(self, queues: Collection[str] = ("default",), limit: int = 10_000) -> int:
+        """Advance until nothing is due; return how many slices ran.
+
+        Raises:
+            DurableError: More than `limit` slices ran: something keeps making work.
+        """
+        count = 0
+        while True:
+            before = count
+            for queue in queues:
+                count += len(self.advance(queue, 20))
+            if count == before:
+                return count
+            if count > limit:
+                raise DurableError(f"Still not idle after {count} slices.")
+
+    def recover(self, queues: Collection[str] = ("default",), limit: int = 1000) -> RecoveryReport:
+        """Set moving what stopped; see `RecoveryScanner.scan`."""
+        return RecoveryScanner(store=self.store, engine=self).scan(queues=queues, limit=limit)
+
+    # --- the engine's own life ---
+
+    def dispose(self) -> None:
+        """Stop: refuse new work and end the threads. Executions stay as they are, resumable.
+
+        A second call does nothing.
+        """
+        self._is_disposed.set()
+        self.leases.close()
+
+    def _refuse_from_own_transaction(self, execution_id: UUID, act: str) -> None:
+        """Refuse what would be rolled back by the very stop it asks for.
+
+        Raises:
+            DurableCallError: An atomic action acts on its own execution.
+        """
+        step = find_current_step()
+        if step is not None and step.execution_id == execution_id and self._transaction_depth():
+            raise DurableCallError(
+                f"The atomic action of step {step.key!r} cannot {act} its own execution: the "
+                f"request would be rolled back with it. Raise an error, or {act} from outside."
+            )
+
+    def _check_alive(self) -> None:
+        if self._is_disposed.is_set():
+            raise ConfigurationError("This engine was disposed of; make a new one.")
+
+    def _wake(self, queue: str) -> None:
+        if self._dispatcher is not None:
+            self._dispatcher.wake(queue)
+
+    def _wake_for(self, execution_id: UUID) -> None:
+        if self._dispatcher is not None:
+            self._dispatcher.wake(self.store.load_execution(execution_id).queue)
+
+
+def mismatch_policy(policy: MismatchPolicy) -> Callable[[StepMismatch], object]:
+    """Return what to do when the code does not fit the checkpoints.
+
+    "park" stops the execution for a person, "warn" logs and goes on by name; a function may do
+    either: raise `NonDeterminismError` to park.
+    """
+    if callable(policy):
+        return policy
+    return _park if policy == "park" else _warn
+
+
+def _park(mismatch: StepMismatch) -> None:
+    raise mismatch.to_error()
+
+
+def _warn(mismatch: StepMismatch) -> None:
+    logger.warning("%s", mismatch.to_error())
+
+
+def _is_timed(definition: WorkflowDefinition, options: StartOptions) -> bool:
+    """Say whether the start needs the store's own clock: only what is reckoned from now does."""
+    return options.delay is not None or (options.ttl or definition.ttl) is not None
+
+
+def _seen(execution: Execution) -> tuple[object, ...]:
+    """Return what counts as a change to somebody who watches."""
+    return (
+        execution.status,
+        execution.waiting_kind,
+        execution.waiting_for,
+        execution.signal_count,
+        str(execution.progress),
+        execution.epoch,
+    )

@@ -1,0 +1,119 @@
+"""Wait for signals: consume one that is there, or wait for it, or record that none came in time.
+
+Consumption and its checkpoint are one transaction, and so are a timeout and its checkpoint: a
+signal that comes later stays for the next wait of its name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from durable_django.domain.checkpoint import Checkpoint
+from durable_django.domain.error_record import ErrorRecord
+from durable_django.domain.signal import Signal
+from durable_django.domain.status import CheckpointKind, CheckpointStatus, WaitKind
+from durable_django.domain.wait import Suspension, Wait
+from durable_django.engine.replay import Call
+from durable_django.engine.slice_state import SliceState
+from durable_django.engine.suspension import WorkflowSuspended
+from durable_django.exceptions import DefinitionError, SignalTimeoutError
+
+#: Stands for "no default": None and every other value may be one.
+NO_DEFAULT: Any = ...
+
+
+class SignalManager:
+    """Serves the waits of one slice."""
+
+    def __init__(self, state: SliceState) -> None:
+        self._state = state
+
+    def wait(self, name: str, timeout: timedelta | None, default: Any) -> Any:
+        """Return the payload of the next signal of this name; see `WorkflowContext.wait_signal`."""
+        if timeout is not None and timeout < timedelta(0):
+            raise DefinitionError(f"Wait for {name!r}: its timeout must be 0 or longer.")
+        call = self._state.replay.enter(CheckpointKind.SIGNAL, name)
+        outcome = call.settled
+        if outcome is None:
+            self._state.check_may_begin()
+            outcome = self._settle(call, timeout)
+        self._state.passed(call, outcome)
+        if outcome.status is not CheckpointStatus.FAILED:
+            return self._state.decode(outcome.output or "null", f"Payload of signal {name!r}")
+        if default is not NO_DEFAULT:
+            return default
+        raise SignalTimeoutError(self._state.execution_id, name, call.key)
+
+    def _settle(self, call: Call, timeout: timedelta | None) -> Checkpoint:
+        """Return the wait's outcome, or leave the body to wait for one."""
+        while True:
+            signal = self._next_signal(call.name)
+            if signal is not None:
+                return self._deliver(call, signal)
+            timer = self._state.claim.timers.get(call.key)
+            if timer is None or timer.fire_at > self._state.claim.now:
+                self._suspend(call, timeout)
+            outcome = self._expire(call)
+            if outcome is not None:
+                return outcome
+
+    def _next_signal(self, name: str) -> Signal | None:
+        return next((s for s in self._state.claim.signals if s.name == name), None)
+
+    def _deliver(self, call: Call, signal: Signal) -> Checkpoint:
+        state = self._state
+        checkpoint = replace(self._new_checkpoint(call), output=signal.payload)
+        state.heed(state.write(state.needs.store.deliver_signal, state.claim, checkpoint, signal))
+        state.claim.signals.remove(signal)
+        state.claim.timers.pop(call.key, None)
+        state.wrote(checkpoint)
+        state.tell(lambda o: o.step_completed(state.execution, checkpoint))
+        return checkpoint
+
+    def _expire(self, call: Call) -> Checkpoint | None:
+        state = self._state
+        error = ErrorRecord(type="SignalTimeoutError", message="none came in time", code="timeout")
+        checkpoint = replace(
+            self._new_checkpoint(call),
+            status=CheckpointStatus.FAILED,
+            is_final=True,
+            error=error.to_text(),
+        )
+        answer = state.write(state.needs.store.expire_wait, state.claim, checkpoint)
+        if answer is Suspension.SIGNALLED:
+            return None
+        if not isinstance(answer, Suspension):
+            state.heed(answer)
+        state.claim.timers.pop(call.key, None)
+        state.wrote(checkpoint)
+        state.tell(lambda o: o.step_failed(state.execution, checkpoint))
+        return checkpoint
+
+    def _suspend(self, call: Call, timeout: timedelta | None) -> None:
+        timer = self._state.claim.timers.get(call.key)
+        wait = Wait(
+            kind=WaitKind.SIGNAL,
+            name=call.name,
+            key=call.key,
+            alarm=timer.fire_at if timer is not None else None,
+            after=timeout if timer is None else None,
+            registers_timer=timer is None and timeout is not None,
+        )
+        self._state.stop(WorkflowSuspended(wait))
+
+    def _new_checkpoint(self, call: Call) -> Checkpoint:
+        now = self._state.now()
+        return Checkpoint(
+            execution_id=self._state.execution_id,
+            key=call.key,
+            name=call.name,
+            position=call.position,
+            kind=CheckpointKind.SIGNAL,
+            attempt=call.next_attempt,
+            epoch=self._state.execution.epoch,
+            status=CheckpointStatus.COMPLETED,
+            started_at=now,
+            completed_at=now,
+        )

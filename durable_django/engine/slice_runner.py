@@ -1,0 +1,442 @@
+"""One slice: a claimed execution, from where it stands to its next wait or its end.
+
+The only place that decides an execution's status; the store writes it under the claim's fence.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from durable_django.domain.claim import Claim
+from durable_django.domain.definition import OnFailure, WorkflowDefinition
+from durable_django.domain.error_record import ErrorRecord
+from durable_django.domain.execution import Execution
+from durable_django.domain.status import ExecutionStatus, Interrupt, ParkReason, WaitKind
+from durable_django.domain.wait import Suspension, Wait
+from durable_django.engine.context import WorkflowContext
+from durable_django.engine.registry import Registry
+from durable_django.engine.replay import Replay, StepMismatch
+from durable_django.engine.retry_executor import RetryExecutor
+from durable_django.engine.saga_compensator import SagaCompensator
+from durable_django.engine.slice_state import SliceNeeds, SliceState
+from durable_django.engine.suspension import (
+    ReplayEnded,
+    SliceAbandoned,
+    SliceStopped,
+    WorkflowInterrupted,
+    WorkflowParked,
+    WorkflowSuspended,
+)
+from durable_django.exceptions import NonDeterminismError, PayloadError
+from durable_django.ports.checkpoint_store import LeaseLost
+
+logger = logging.getLogger(__name__)
+
+EXPIRED_CODE = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceLimits:
+    """When a slice gives an execution to a person."""
+
+    #: Parked as poison when more claims in a row than this found a crashed worker.
+    max_recoveries: int = 10
+    #: How long to leave an execution alone whose workflow this process does not know.
+    unknown_workflow_delay: timedelta = timedelta(seconds=5)
+    #: Parked when its workflow has been unknown for this long.
+    unknown_workflow_patience: timedelta = timedelta(days=1)
+    #: How long to wait after a slice that broke off without committing.
+    abandon_delay: timedelta = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceOutcome:
+    """Where a slice left its execution."""
+
+    execution_id: UUID
+    #: None if the slice was dropped (lease lost, or given up as after a crash).
+    status: ExecutionStatus | None
+    park_reason: ParkReason | None = None
+    error: ErrorRecord | None = None
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether the execution ended because its time to live was over."""
+        return self.error is not None and self.error.code == EXPIRED_CODE
+
+
+class SliceRunner:
+    """Runs slices; may be used by many threads at once."""
+
+    def __init__(
+        self,
+        needs: SliceNeeds,
+        registry: Registry,
+        limits: SliceLimits,
+        on_mismatch: Callable[[StepMismatch], object],
+    ) -> None:
+        self._needs = needs
+        self._registry = registry
+        self._limits = limits
+        self._on_mismatch = on_mismatch
+
+    def run(self, claim: Claim) -> SliceOutcome:
+        """Advance the execution as far as it goes now.
+
+        Never raises for what workflow code does. A BaseException that is not ours (SystemExit of
+        a killed worker, KeyboardInterrupt) passes through as a crash: the lease runs out.
+        """
+        try:
+            return self._run(claim)
+        except LeaseLost:
+            logger.warning("Lease lost, slice dropped", extra=_facts(claim))
+        except SliceAbandoned as reason:
+            self._abandon(claim, reason.error)
+        except Exception as error:
+            # The database, not the workflow: all workflow code is called further in.
+            logger.exception("Slice failed", extra=_facts(claim))
+            self._abandon(claim, self._needs.errors.record(error))
+        return SliceOutcome(execution_id=claim.execution_id, status=None)
+
+    # --- before the body ---
+
+    def _run(self, claim: Claim) -> SliceOutcome:
+        definition = self._registry.find(
+            claim.execution.workflow_name, claim.execution.workflow_version
+        )
+        if definition is None:
+            return self._defer(claim)
+        if claim.execution.recoveries > self._limits.max_recoveries:
+            return self._park(claim, ParkReason.POISON, _poison(claim))
+        self._announce(claim)
+        state = SliceState(claim, self._needs, self._new_replay(claim))
+        try:
+            return self._advance(state, definition)
+        finally:
+            state.is_over = True
+
+    def _announce(self, claim: Claim) -> None:
+        execution = claim.execution
+        if claim.fence == 1:
+            self._needs.notifier.tell(lambda o: o.execution_started(execution))
+        else:
+            self._needs.notifier.tell(lambda o: o.execution_resumed(execution))
+
+    def _new_replay(self, claim: Claim) -> Replay:
+        def report(mismatch: StepMismatch) -> None:
+            try:
+                self._on_mismatch(mismatch)
+            except NonDeterminismError as error:
+                record = self._needs.errors.record(error)
+                raise WorkflowParked(ParkReason.NONDETERMINISM, record) from error
+
+        execution = claim.execution
+        return Replay(
+            execution.id,
+            execution.epoch,
+            claim.checkpoints,
+            report,
+            is_undoing=claim.status is ExecutionStatus.COMPENSATING,
+            has_waited=_has_waited(claim),
+        )
+
+    def _defer(self, claim: Claim) -> SliceOutcome:
+        """Leave an unknown workflow to a process that knows it; park it when none comes."""
+        since = _unknown_since(claim)
+        if claim.now - since > self._limits.unknown_workflow_patience:
+            error = ErrorRecord(
+                type="UnknownWorkflowError",
+                message=f"{_label(claim)} is unknown to the workers since {since:%Y-%m-%d %H:%M} UTC",
+            )
+            return self._park(claim, ParkReason.UNKNOWN_WORKFLOW, error)
+        logger.warning("Workflow unknown here, execution deferred", extra=_facts(claim))
+        wait = Wait(
+            kind=WaitKind.DEFERRED,
+            name=since.isoformat(),
+            after=self._limits.unknown_workflow_delay,
+        )
+        self._needs.store.release(claim, wait)
+        return SliceOutcome(execution_id=claim.execution_id, status=ExecutionStatus.SUSPENDED)
+
+    # --- the body ---
+
+    def _advance(self, state: SliceState, definition: WorkflowDefinition) -> SliceOutcome:
+        interrupt = None if state.is_undoing else _interrupt_of(state.claim)
+        if interrupt is not None:
+            return self._interrupted(state, definition, interrupt)
+        while True:
+            try:
+                output = self._call_body(state, definition)
+            except SliceStopped as stop:
+                outcome = self._leave(state, definition, stop)
+            except Exception as error:  # noqa: BLE001 -- the boundary that records a failure
+                return self._failed(state, definition, error)
+            else:
+                outcome = self._complete(state, definition, output)
+            if outcome is not None:
+                return outcome
+            # Signals came in since: walk through the body again with what is known by now.
+            state.rewind()
+
+    def _leave(
+        self, state: SliceState, definition: WorkflowDefinition, stop: SliceStopped
+    ) -> SliceOutcome | None:
+        """Do what the body was left for; None to run the body again."""
+        if isinstance(stop, WorkflowSuspended):
+            return self._suspend(state, definition, stop.wait)
+        if isinstance(stop, WorkflowInterrupted):
+            return self._interrupted(state, definition, stop.interrupt)
+        if isinstance(stop, WorkflowParked):
+            return self._park(state.claim, stop.reason, stop.error)
+        if isinstance(stop, ReplayEnded):
+            return self._compensate(state)
+        raise stop
+
+    def _call_body(self, state: SliceState, definition: WorkflowDefinition) -> str:
+        """Return the encoded result of the body."""
+        what = f"Input of workflow {definition.name!r}"
+        workflow_input = state.decode(state.execution.input, what)
+        ctx = WorkflowContext(state, workflow_input)
+        try:
+            result = definition.call(ctx, workflow_input)
+        except BaseException as error:
+            # What left the body may itself hide a reason to leave that the body swallowed.
+            state.raise_swallowed()
+            if isinstance(error, Exception) and not state.is_undoing:
+                state.replay.finish(error)
+            raise
+        state.raise_swallowed()
+        state.replay.finish()
+        if state.is_undoing:
+            raise ReplayEnded
+        return self._encode_result(state, definition, result)
+
+    def _encode_result(self, state: SliceState, definition: WorkflowDefinition, result: Any) -> str:
+        try:
+            return self._needs.payloads.encode(result, f"Result of workflow {definition.name!r}")
+        except PayloadError as error:
+            # All the work is done: undoing it for a result that cannot be stored would be worse.
+            raise WorkflowParked(ParkReason.PAYLOAD, self._needs.errors.record(error)) from error
+        except Exception as error:  # noqa: BLE001 -- what a codec needs may be away
+            state.abandon(error)
+
+    # --- after the body ---
+
+    def _complete(
+        self, state: SliceState, definition: WorkflowDefinition, output: str
+    ) -> SliceOutcome:
+        interrupt = self._needs.store.complete(state.claim, output)
+        if interrupt is not None:
+            return self._interrupted(state, definition, interrupt)
+        return self._ended(state.claim, ExecutionStatus.COMPLETED)
+
+    def _suspend(
+        self, state: SliceState, definition: WorkflowDefinition, wait: Wait
+    ) -> SliceOutcome | None:
+        """Store the suspension; None if signals came in that the body has not seen."""
+        answer = self._needs.store.suspend(state.claim, wait)
+        if answer is Suspension.SIGNALLED:
+            return None
+        if isinstance(answer, Interrupt):
+            return self._interrupted(state, definition, answer)
+        execution = state.execution
+        self._needs.notifier.tell(lambda o: o.execution_suspended(execution, wait))
+        return SliceOutcome(
+            execution_id=execution.id,
+            status=state.claim.status if state.is_undoing else ExecutionStatus.SUSPENDED,
+        )
+
+    def _interrupted(
+        self, state: SliceState, definition: WorkflowDefinition, interrupt: Interrupt
+    ) -> SliceOutcome:
+        if interrupt is Interrupt.PAUSE:
+            self._needs.store.pause(state.claim)
+            return self._ended(state.claim, ExecutionStatus.PAUSED)
+        if interrupt is Interrupt.EXPIRED:
+            error = ErrorRecord(type="WorkflowExpired", message="TTL expired", code=EXPIRED_CODE)
+            return self._unwind(state, definition, ExecutionStatus.FAILED, error)
+        execution = self._needs.store.load_execution(state.execution_id)
+        if not execution.cancel_compensates:
+            self._needs.store.finish(state.claim, ExecutionStatus.CANCELLED, None)
+            return self._ended(state.claim, ExecutionStatus.CANCELLED)
+        return self._unwind(state, definition, ExecutionStatus.CANCELLED, None)
+
+    def _failed(
+        self, state: SliceState, definition: WorkflowDefinition, error: Exception
+    ) -> SliceOutcome:
+        record = self._needs.errors.record(error)
+        if state.is_undoing:
+            # The body fails again where it failed before: by now it has told all its undos.
+            return self._compensate(state)
+        if definition.on_failure is OnFailure.PARK:
+            return self._park(state.claim, ParkReason.FAILURE, record)
+        return self._unwind(state, definition, ExecutionStatus.FAILED, record)
+
+    # --- undoing ---
+
+    def _unwind(
+        self,
+        state: SliceState,
+        definition: WorkflowDefinition,
+        ending: ExecutionStatus,
+        error: ErrorRecord | None,
+    ) -> SliceOutcome:
+        """End, undoing first what has an undo."""
+        if not _has_something_to_undo(state):
+            self._needs.store.finish(state.claim, ending, error)
+            return self._ended(state.claim, ending, error)
+        self._needs.store.begin_compensation(state.claim, ending, error)
+        # Walk through the body once more: undos beyond where it stopped are known only then.
+        state.rewind()
+        return self._advance(state, definition)
+
+    def _compensate(self, state: SliceState) -> SliceOutcome:
+        state.latch = None
+        try:
+            failed = SagaCompensator(state, RetryExecutor()).compensate()
+        except WorkflowSuspended as stop:
+            return self._wait_to_undo(state, stop.wait)
+        except WorkflowParked as stop:
+            return self._park(state.claim, stop.reason, stop.error)
+        if failed:
+            return self._park(state.claim, ParkReason.COMPENSATION_FAILED, _not_undone(failed))
+        execution = self._needs.store.load_execution(state.execution_id)
+        ending = execution.ending or ExecutionStatus.FAILED
+        error = None if ending is ExecutionStatus.CANCELLED else _undone_for(execution.error)
+        self._needs.store.finish(state.claim, ending, error)
+        return self._ended(state.claim, ending, error)
+
+    def _wait_to_undo(self, state: SliceState, wait: Wait) -> SliceOutcome:
+        self._needs.store.suspend(state.claim, wait)
+        execution = state.execution
+        self._needs.notifier.tell(lambda o: o.execution_suspended(execution, wait))
+        return SliceOutcome(execution_id=execution.id, status=state.claim.status)
+
+    # --- ends ---
+
+    def _park(self, claim: Claim, reason: ParkReason, error: ErrorRecord) -> SliceOutcome:
+        error = self._keep_cause(claim, error)
+        self._needs.store.park(claim, reason, error)
+        logger.error("Execution parked", extra={**_facts(claim), "reason": str(reason)})
+        return self._ended(claim, ExecutionStatus.PARKED, error, reason)
+
+    def _ended(
+        self,
+        claim: Claim,
+        status: ExecutionStatus,
+        error: ErrorRecord | None = None,
+        reason: ParkReason | None = None,
+    ) -> SliceOutcome:
+        execution = claim.execution
+        self._needs.notifier.tell(lambda o: o.execution_finished(execution, status, error))
+        return SliceOutcome(
+            execution_id=execution.id, status=status, park_reason=reason, error=error
+        )
+
+    def _abandon(self, claim: Claim, error: ErrorRecord) -> None:
+        logger.error("Slice abandoned", extra={**_facts(claim), "error": str(error)})
+        try:
+            kept = self._keep_cause(claim, error)
+            self._needs.store.abandon(claim, kept, self._limits.abandon_delay)
+        except LeaseLost:
+            logger.warning("Lease lost, slice dropped", extra=_facts(claim))
+        except Exception:
+            logger.exception("Lease could not be given back; it runs out", extra=_facts(claim))
+
+    def _keep_cause(self, claim: Claim, error: ErrorRecord) -> ErrorRecord:
+        """Add to why an undoing stops what it undoes for, which is told when it ends."""
+        execution = self._needs.store.load_execution(claim.execution_id)
+        if execution.ending is None:
+            return error
+        cause = _undone_for(execution.error)
+        return replace(error, undone_for=cause.to_text() if cause is not None else "")
+
+
+def _interrupt_of(claim: Claim) -> Interrupt | None:
+    """Return what was asked of the execution before it was claimed."""
+    execution = claim.execution
+    if execution.cancel_requested_at is not None:
+        return Interrupt.CANCEL
+    if execution.expires_at is not None and execution.expires_at <= claim.now:
+        return Interrupt.EXPIRED
+    return Interrupt.PAUSE if execution.pause_requested_at is not None else None
+
+
+def _has_waited(claim: Claim) -> bool:
+    """Say whether the last slice came to a call that is not recorded, and waited there."""
+    if claim.timers:
+        return True
+    execution = claim.execution
+    # After a crash it is not known how far the body came since its last wait.
+    return bool(execution.waiting_for) and not execution.recoveries and not _is_deferral(execution)
+
+
+def _is_deferral(execution: Execution) -> bool:
+    try:
+        datetime.fromisoformat(execution.waiting_for)
+    except ValueError:
+        return False
+    return True
+
+
+def _has_something_to_undo(state: SliceState) -> bool:
+    recorded = any(
+        c.compensation and c.status == "completed" and c.kind == "step"
+        for c in state.claim.checkpoints
+    )
+    return recorded or bool(state.undoables)
+
+
+def _poison(claim: Claim) -> ErrorRecord:
+    last = claim.execution.error
+    seen = f" The last error: {ErrorRecord.from_text(last)}" if last else ""
+    return ErrorRecord(
+        type="Poison",
+        message=(
+            f"{claim.execution.recoveries} workers in a row were lost while they ran it without "
+            f"a new checkpoint.{seen}"
+        ),
+    )
+
+
+def _not_undone(failed: dict[str, str]) -> ErrorRecord:
+    listed = "; ".join(f"{key}: {error}" for key, error in failed.items())
+    return ErrorRecord(
+        type="CompensationFailed",
+        message=f"not undone: {listed}"[:1000],
+        code=",".join(failed),
+    )
+
+
+def _undone_for(text: str | None) -> ErrorRecord | None:
+    """Return why an execution undoes its steps, by its error: that one, or what it holds."""
+    if not text:
+        return None
+    error = ErrorRecord.from_text(text)
+    return ErrorRecord.from_text(error.undone_for) if error.undone_for else error
+
+
+def _unknown_since(claim: Claim) -> datetime:
+    """Return since when nobody knew the workflow, as the last deferral noted it."""
+    try:
+        since = datetime.fromisoformat(claim.execution.waiting_for)
+    except ValueError:
+        return claim.now
+    return since if since.tzinfo is not None else claim.now
+
+
+def _label(claim: Claim) -> str:
+    return f"{claim.execution.workflow_name} version {claim.execution.workflow_version}"
+
+
+def _facts(claim: Claim) -> dict[str, object]:
+    return {
+        "execution_id": str(claim.execution_id),
+        "workflow": claim.execution.workflow_name,
+        "fence": claim.fence,
+    }

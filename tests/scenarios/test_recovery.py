@@ -1,0 +1,318 @@
+"""What stopped moving moves again, wherever it stopped."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+
+import pytest
+
+from durable_django import Guarantee, RecoveryScanner
+from durable_django.engine.durable_engine import EngineOptions
+from durable_django.engine.slice_runner import SliceLimits
+from durable_django.testing.crash import SimulatedCrash
+from durable_django.testing.driver import LEASE
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def crash(driver):
+    """An action that takes its worker with it, once."""
+
+    def act():
+        if not driver.crashes:
+            raise SimulatedCrash
+        return "survived"
+
+    return act
+
+
+def die(driver):
+    """Advance until the worker dies, and leave it dead."""
+    with pytest.raises(SimulatedCrash):
+        driver.engine.drain()
+    driver.crashes += 1
+
+
+class TestRecover:
+    def test_a_running_execution_goes_on_from_its_last_checkpoint(self, driver, define, crash, log):
+        """C74."""
+
+        def body(ctx):
+            ctx.step("a", log.action("a"))
+            return ctx.step("b", crash)
+
+        execution = define(body).start()
+        die(driver)
+        driver.clock.advance(LEASE)
+
+        report = driver.engine.recover()
+
+        assert report.resumed == [execution.id]
+        assert driver.result(execution) == "survived"
+        assert log == ["a"]
+
+    def test_a_live_lease_is_left_alone(self, driver, define, crash):
+        """C82."""
+        execution = define(lambda ctx: ctx.step("a", crash)).start()
+        die(driver)
+        driver.clock.advance(LEASE - timedelta(seconds=1))
+
+        assert driver.engine.recover().resumed == []
+        assert execution.refresh().status == "running"
+
+    def test_what_is_due_is_advanced(self, driver, define):
+        """C74."""
+        execution = driver.start(define(lambda ctx: ctx.sleep("nap", HOUR)))
+        driver.clock.advance(hours=2)
+
+        assert driver.engine.recover().resumed == [execution.id]
+        assert execution.refresh().status == "completed"
+
+    def test_what_ran_out_of_time_is_expired(self, driver, define):
+        """C75."""
+        execution = driver.start(define(lambda ctx: ctx.wait_signal("go"), ttl=HOUR))
+        driver.clock.advance(hours=2)
+
+        report = driver.engine.recover()
+
+        assert (report.resumed, report.expired) == ([], [execution.id])
+        assert execution.refresh().error.message == "TTL expired"
+
+    def test_what_has_ended_or_waits_for_a_person_is_ignored(self, driver, define):
+        """C77."""
+
+        def failing(ctx):
+            raise ValueError
+
+        for body, options in [
+            (lambda _: None, {}),
+            (failing, {}),
+            (failing, {"on_failure": "park"}),
+            (lambda ctx: ctx.wait_signal("go"), {}),
+        ]:
+            driver.start(define(body, **options))
+        driver.clock.advance(days=9)
+
+        assert driver.engine.recover().to_json() == {"resumed": [], "expired": [], "parked": []}
+
+    def test_one_bad_execution_does_not_stop_the_rest(self, driver, define, crash):
+        """C78, W15."""
+
+        def broken(ctx):
+            ctx.sleep("nap", HOUR)
+            raise ValueError
+
+        bad = driver.start(define(broken, on_failure="park"))
+        waiting = driver.start(define(lambda ctx: [ctx.sleep("a", HOUR), ctx.wait_signal("go")]))
+        good = driver.start(define(lambda ctx: ctx.sleep("nap", HOUR)))
+        expired = driver.start(define(lambda ctx: ctx.wait_signal("go"), ttl=HOUR))
+        driver.clock.advance(hours=1)
+
+        report = driver.engine.recover()
+
+        assert report.to_json() == {
+            "resumed": [str(waiting.id), str(good.id)],
+            "expired": [str(expired.id)],
+            "parked": [str(bad.id)],
+        }
+
+    def test_a_second_scan_finds_nothing(self, driver, define):
+        """C78."""
+        driver.start(define(lambda ctx: ctx.sleep("nap", HOUR)))
+        driver.clock.advance(hours=2)
+        driver.engine.recover()
+
+        assert driver.engine.recover().resumed == []
+
+
+class TestScanner:
+    """The seed systems' form: bodies are named to the scanner of a new process."""
+
+    def test_what_run_began_in_a_process_that_has_gone_is_resumed(
+        self, driver, registry, crash, log
+    ):
+        def body(ctx):
+            ctx.step("a", log.action("a"))
+            log.append(ctx.step("b", crash))
+
+        with pytest.raises(SimulatedCrash):
+            driver.engine.run("sync", body, input={"file": 7})
+        driver.crashes += 1
+        registry.forget("sync")
+        driver.restart()
+
+        report = RecoveryScanner(store=driver.store, engine=driver.engine).scan({"sync": body})
+
+        [execution] = driver.store.list_executions(workflow_name="sync")
+        assert report.resumed == [execution.id]
+        assert (execution.status, log) == ("completed", ["a", "survived"])
+
+    def test_an_empty_scan_reports_nothing(self, driver):
+        """C77."""
+        report = RecoveryScanner(store=driver.store, engine=driver.engine).scan({})
+
+        assert (report.resumed, report.expired) == ([], [])
+
+
+class TestForeground:
+    @pytest.fixture
+    def execution(self, define):
+        workflow = define(lambda ctx: ctx.step("a", lambda: 1), guarantee=Guarantee.FOREGROUND)
+        return workflow.start()
+
+    def test_workers_leave_it_alone(self, driver, execution):
+        driver.advance(days=9)
+
+        assert execution.refresh().status == "pending"
+
+    def test_recover_hands_it_to_the_workers(self, driver, execution):
+        driver.engine.recover()
+
+        assert driver.result(execution) == 1
+        assert execution.execution.guarantee is Guarantee.BACKGROUND
+
+    def test_the_process_that_runs_it_advances_it(self, driver, define):
+        workflow = define(
+            lambda ctx: [ctx.sleep("nap", HOUR), ctx.step("a", lambda: 1)],
+            guarantee=Guarantee.FOREGROUND,
+        )
+
+        assert workflow.run() == [None, 1]
+
+    def test_after_a_crash_it_waits_for_recover(self, driver, define, crash):
+        workflow = define(lambda ctx: ctx.step("a", crash), guarantee=Guarantee.FOREGROUND)
+        with pytest.raises(SimulatedCrash):
+            workflow.run()
+        driver.crashes += 1
+        driver.clock.advance(LEASE)
+        driver.drain()
+        [before] = driver.store.list_executions(workflow_name=workflow.name)
+        driver.engine.recover()
+        [after] = driver.store.list_executions(workflow_name=workflow.name)
+
+        assert (before.status, after.status) == ("running", "completed")
+
+
+class TestUnknownWorkflow:
+    def test_it_is_left_to_a_process_that_knows_it(self, driver, define, registry):
+        """C76, W15."""
+        workflow = define(lambda _: "known")
+        execution = workflow.start()
+        registry.forget(workflow.name)
+        driver.drain()
+        deferred = (execution.refresh().status, execution.execution.waiting_kind)
+        define(workflow._body, name=workflow.name)
+        driver.advance(seconds=10)
+
+        assert deferred == ("suspended", "deferred")
+        assert execution.execution.recoveries == 0
+        assert driver.result(execution) == "known"
+
+    def test_it_is_parked_when_none_comes(self, driver, define, registry):
+        """C76: never failed."""
+        workflow = define(lambda _: "known", version=3)
+        execution = workflow.start()
+        registry.forget(workflow.name)
+
+        driver.drain()
+        for _ in range(30):
+            driver.clock.advance(hours=1)
+            driver.drain()
+
+        assert execution.refresh().status == "parked"
+        assert execution.execution.park_reason == "unknown_workflow"
+        assert f"{workflow.name} version 3" in execution.error.message
+
+    def test_another_version_does_not_stand_in(self, driver, define, registry):
+        """W10."""
+        first = define(lambda ctx: ctx.wait_signal("go"))
+        execution = driver.start(first)
+        define(lambda _: "two", name=first.name, version=2)
+        registry.forget(first.name, 1)
+        driver.signal(execution, "go")
+
+        assert execution.execution.waiting_kind == "deferred"
+
+    def test_a_version_that_is_kept_finishes_its_executions(self, driver, define):
+        first = define(lambda ctx: ctx.wait_signal("go"))
+        old = driver.start(first)
+        second = define(lambda _: "two", name=first.name, version=2)
+        new = driver.start(second)
+        driver.signal(old, "go", "one")
+
+        assert (driver.result(old), driver.result(new)) == ("one", "two")
+
+    def test_logs_before_the_first_call_are_not_lost_to_a_deferral(
+        self, driver, define, registry, caplog
+    ):
+        workflow = define(lambda ctx: [ctx.log.warning("begun"), ctx.step("a", lambda: 1)])
+        workflow.start()
+        registry.forget(workflow.name)
+        driver.drain()
+        define(workflow._body, name=workflow.name)
+        driver.advance(seconds=10)
+
+        assert caplog.text.count("begun") == 1
+
+
+class TestPoison:
+    def test_what_keeps_killing_workers_is_parked(self, new_driver, define, log):
+        limits = SliceLimits(max_recoveries=3)
+        options = EngineOptions(lease=LEASE, renews_leases=False, limits=limits)
+        driver = new_driver(options=options)
+
+        def act():
+            log.append("try")
+            raise SimulatedCrash
+
+        execution = driver.start(define(lambda ctx: ctx.step("a", act)))
+
+        assert execution.execution.park_reason == "poison"
+        assert "4 workers in a row" in execution.error.message
+        assert len(log) == 4
+
+    def test_a_new_checkpoint_begins_the_count_anew(self, new_driver, define, log):
+        limits = SliceLimits(max_recoveries=1)
+        options = EngineOptions(lease=LEASE, renews_leases=False, limits=limits)
+        driver = new_driver(options=options)
+
+        def act(name):
+            log.append(name)
+            if log.count(name) == 1:
+                raise SimulatedCrash
+
+        def body(ctx):
+            for name in "abcd":
+                ctx.step(name, act, name)
+
+        execution = driver.start(define(body))
+
+        assert execution.status == "completed"
+        assert driver.crashes == 4
+
+    def test_sys_exit_in_an_action_ends_as_poison(self, driver, define):
+        """C12: it may be the process that is told to end, so it counts as a crash."""
+        execution = define(lambda ctx: ctx.step("a", sys.exit)).start()
+        for _ in range(11):
+            with pytest.raises(SystemExit):
+                driver.drain()
+            driver.restart()
+        driver.drain()
+
+        assert execution.refresh().execution.park_reason == "poison"
+
+    def test_a_retry_gives_it_another_chance(self, driver, define, log):
+        def act():
+            if len(log) < 11:
+                log.append("try")
+                raise SimulatedCrash
+            return "done"
+
+        execution = driver.start(define(lambda ctx: ctx.step("a", act)))
+        parked = execution.status
+        driver.retry(execution)
+
+        assert parked == "parked"
+        assert driver.result(execution) == "done"
