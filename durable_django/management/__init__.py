@@ -1,0 +1,1 @@
+"""Commands for a shell: one verb each, all prefixed `durable_`."""

@@ -1,0 +1,180 @@
+"""Say of one execution, in words, where it stands, why, and what will move it on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from durable_django.domain.error_record import ErrorRecord
+from durable_django.domain.execution import Execution
+from durable_django.domain.status import (
+    HELD_STATUSES,
+    ExecutionStatus,
+    Guarantee,
+    ParkReason,
+    WaitKind,
+)
+from durable_django.engine.serialization import Payloads
+from durable_django.exceptions import PayloadError
+from durable_django.management.console import to_text
+
+_PARKED = {
+    ParkReason.NONDETERMINISM: "its code no longer does what its checkpoints record: "
+    "restore the code (or register it as a new version), then `durable_retry`",
+    ParkReason.UNKNOWN_WORKFLOW: "no worker knew its workflow: deploy the code, then "
+    "`durable_retry`",
+    ParkReason.POISON: "it was lost with its worker again and again: look for what kills the "
+    "worker (memory?), then `durable_retry`",
+    ParkReason.PAYLOAD: "a payload could not be stored or read: mend it, then `durable_retry`",
+    ParkReason.FAILURE: "it failed, and its workflow says to park then: `durable_retry`, or "
+    "`durable_cancel` to undo",
+    ParkReason.COMPENSATION_FAILED: "an undo failed for good: mend it by hand or in the code, "
+    "then `durable_retry` goes on undoing",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Why an execution stands where it stands, and what will wake it."""
+
+    why: str
+    wakes: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """A payload's value, or why it cannot be shown."""
+
+    value: Any = None
+    problem: str = ""
+
+    def to_text(self) -> str:
+        """Return what a person reads."""
+        return f"({self.problem})" if self.problem else to_text(self.value)
+
+
+def stand_of(execution: Execution, now: datetime) -> Standing:
+    """Explain the execution, at the store's `now`."""
+    if execution.status in _EXPLAINED:
+        why, wakes = _EXPLAINED[execution.status](execution)
+    elif execution.is_terminal:
+        why, wakes = _explain_end(execution)
+    elif execution.status in HELD_STATUSES and execution.waiting_kind is WaitKind.NOTHING:
+        why, wakes = _explain_held(execution, now)
+    else:
+        why, wakes = _explain_waiting(execution, now)
+    if execution.cancel_requested_at is not None and not execution.is_terminal:
+        why += f" A cancel was requested at {to_text(execution.cancel_requested_at)}."
+    elif execution.pause_requested_at is not None and execution.status in HELD_STATUSES:
+        why += " A pause was requested; it takes effect at the next durable call."
+    if execution.recoveries:
+        why += f" Workers lost in a row: {execution.recoveries}."
+    return Standing(why=why, wakes=wakes)
+
+
+def facts_of(execution: Execution) -> dict[str, Any]:
+    """Return all facts but the payloads, for JSON."""
+    facts = asdict(execution)
+    for name in ("input", "output", "error"):
+        del facts[name]
+    return facts | {"error": error_of(execution.error)}
+
+
+def error_of(text: str | None) -> dict[str, Any] | None:
+    """Return a stored error as JSON, without its traceback."""
+    if not text:
+        return None
+    error = ErrorRecord.from_text(text)
+    return {"type": error.type, "message": error.message, "code": error.code}
+
+
+def describe_error(text: str | None) -> str:
+    """Return a stored error in one line; empty if there is none."""
+    return str(ErrorRecord.from_text(text)) if text else ""
+
+
+def decode(payloads: Payloads, text: str | None, what: str) -> Decoded:
+    """Return the value of a stored payload, or why it cannot be read here."""
+    if not text:
+        return Decoded()
+    try:
+        return Decoded(value=payloads.decode(text, what))
+    except PayloadError as error:
+        return Decoded(problem=f"cannot be read here: {error.problem}")
+
+
+def describe_wait(execution: Execution) -> str:
+    """Return in a few words what a suspended execution waits for; empty if it does not wait."""
+    if execution.status is ExecutionStatus.PARKED:
+        return str(execution.park_reason or "")
+    kind, name = execution.waiting_kind, execution.waiting_for
+    return f"{kind} {name}".strip() if kind is not WaitKind.NOTHING else ""
+
+
+def _explain_end(execution: Execution) -> tuple[str, str]:
+    ended = f"It ended {execution.status.upper()} at {to_text(execution.finished_at)}"
+    if execution.status is ExecutionStatus.FAILED:
+        return f"{ended}: {describe_error(execution.error)}.", "`durable_retry` runs it again."
+    reason = f": {execution.cancel_reason}" if execution.cancel_reason else ""
+    return f"{ended}{reason}.", "Nothing: it has ended."
+
+
+def _explain_parked(execution: Execution) -> tuple[str, str]:
+    reason = execution.park_reason
+    what = _PARKED.get(reason, "a person must decide") if reason else "a person must decide"
+    said = describe_error(execution.error)
+    return f"It is parked ({reason}). {said}".rstrip(), f"Nothing but a person: {what}."
+
+
+def _explain_paused(_: Execution) -> tuple[str, str]:
+    return "It is paused.", "`durable_resume` lets it go on; `durable_cancel` ends it."
+
+
+def _explain_held(execution: Execution, now: datetime) -> tuple[str, str]:
+    does = "undoes its steps" if execution.status is ExecutionStatus.COMPENSATING else "runs"
+    end = execution.wake_at
+    if end is not None and end > now:
+        return (
+            f"It {does} in worker {execution.lease_owner or '?'}.",
+            f"Nothing need wake it; if that worker dies, another takes it up at {to_text(end)}.",
+        )
+    worker = execution.lease_owner or "?"
+    why = f"It was lost with worker {worker}, whose lease ended at {to_text(end)}."
+    return why, _who_takes(execution)
+
+
+def _explain_waiting(execution: Execution, now: datetime) -> tuple[str, str]:
+    alarm = execution.wake_at
+    if alarm is not None and alarm <= now:
+        return f"It is due since {to_text(alarm)}.", _who_takes(execution)
+    name, at = execution.waiting_for, to_text(alarm)
+    if execution.waiting_kind is WaitKind.SIGNAL:
+        until, or_then = (f", until {at}", " or that time") if alarm else ("", "")
+        command = f"`durable_signal {execution.id} {name!r}`"
+        return f"It waits for signal {name!r}{until}.", f"The signal ({command}){or_then}."
+    if alarm is None:
+        return "It has no alarm and waits for nothing: it is stuck.", "Nothing. Report this."
+    said = {
+        WaitKind.TIMER: (f"It sleeps ({name!r}).", f"Its timer, at {at}."),
+        WaitKind.RETRY: (f"An attempt of {name!r} failed.", f"The next attempt, at {at}."),
+        WaitKind.DEFERRED: (
+            "The worker that claimed it does not register its workflow and version.",
+            f"A worker that does, from {at} on.",
+        ),
+    }
+    otherwise = "It goes on." if execution.started_at else "It has not begun."
+    return said.get(execution.waiting_kind, (otherwise, f"A worker, at {at}."))
+
+
+def _who_takes(execution: Execution) -> str:
+    if execution.guarantee is Guarantee.FOREGROUND:
+        return "The process that called run(); if that is gone, `durable_recover`."
+    return f"A worker of queue {execution.queue!r}, as soon as one is free; or `durable_recover`."
+
+
+_EXPLAINED: dict[ExecutionStatus, Callable[[Execution], tuple[str, str]]] = {
+    ExecutionStatus.PARKED: _explain_parked,
+    ExecutionStatus.PAUSED: _explain_paused,
+}
