@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -112,6 +113,8 @@ TEMPLATES = [
         },
     },
 ]
+# A process that a test starts may be given other times than the defaults, as JSON.
+DURABLE = json.loads(os.environ.get("DURABLE_TEST_SETTINGS", "{}"))
 Q_CLUSTER = {
     "name": "durable_tests",
     "orm": "default",

@@ -1,0 +1,1 @@
+"""Figures, not tests: `python3 -m tests.benchmarks`."""
