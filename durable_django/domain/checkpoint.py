@@ -25,7 +25,7 @@ class Checkpoint:
     position: int
     kind: CheckpointKind
     attempt: int = 1
-    #: The execution's epoch when it was written; failures of an earlier epoch no longer count.
+    #: The execution's epoch when it was written: attempts that settled nothing count in theirs.
     epoch: int = 0
     status: CheckpointStatus = CheckpointStatus.INTENT
     #: Import path of the action, for people and as a witness.
@@ -39,7 +39,8 @@ class Checkpoint:
     output: str | None = None
     #: An `ErrorRecord` as text.
     error: str | None = None
-    #: Whether a failure is the last word; False means that another attempt follows.
+    #: Whether a failure is the call's outcome; False means that another attempt follows, after
+    #: the policy's delay or because the execution was retried.
     is_final: bool = False
     #: When the next attempt may begin, if this one failed and another follows.
     retry_at: datetime | None = None

@@ -22,6 +22,8 @@ class ErrorRecord:
     #: What the failure was, where the type alone does not say: `timeout`, `unknown_outcome`, …
     code: str = ""
     attempts: int = 1
+    #: The key of the durable call whose failure ended the execution: what a retry does again.
+    call: str = ""
     #: Of an execution parked while it undid its steps: the record, as text, of why it undid them.
     undone_for: str = ""
 

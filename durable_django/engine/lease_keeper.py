@@ -99,17 +99,26 @@ class LeaseKeeper:
             self._thread.start()
 
     def _loop(self) -> None:
+        rest = self._seconds / 3
         try:
-            while self._wait_for_turn():
+            while self._wait_for_turn(rest):
                 try:
                     self.renew_now()
                 except Exception:  # the database may be away; the leases are then in doubt
                     logger.exception("Leases could not be renewed")
+                    # A connection that was cut does not mend itself: the next try needs a new one.
+                    self._drop_connections()
+                    rest = self._seconds / 12
+                else:
+                    rest = self._seconds / 3
         finally:
-            if self._on_thread_exit is not None:
-                self._on_thread_exit()
+            self._drop_connections()
 
-    def _wait_for_turn(self) -> bool:
+    def _drop_connections(self) -> None:
+        if self._on_thread_exit is not None:
+            self._on_thread_exit()
+
+    def _wait_for_turn(self, seconds: float) -> bool:
         with self._changed:
-            self._changed.wait_for(lambda: self._is_closed, timeout=self._seconds / 3)
+            self._changed.wait_for(lambda: self._is_closed, timeout=seconds)
             return not self._is_closed

@@ -98,10 +98,8 @@ class Replay:
         #: anew, the call may end otherwise and lead elsewhere.
         self._set_aside = [
             row
-            for row in rows
-            if row.kind is not CheckpointKind.UNDO
-            and is_settled(row)
-            and not counts(row, since, epoch)
+            for row in {(row.key, row.epoch): row for row in rows}.values()
+            if row.kind is not CheckpointKind.UNDO and not counts(row, since, epoch)
         ]
         self._recorded_at = self._find_recorded()
         #: The body came this far before.
@@ -205,13 +203,17 @@ class Replay:
 
 
 def counts(checkpoint: Checkpoint, since: int, epoch: int) -> bool:
-    """Say whether an attempt still counts: completed ones always, others from epoch `since` on.
+    """Say whether an attempt still counts: outcomes always, others from epoch `since` on.
 
-    An undo counts in its own epoch only: one that failed is tried afresh by a retry.
+    What was begun and not ended counts always too, because it may have had its effect; what was
+    undone counts in the run that undid it. An undo counts in its own epoch only: one that failed is
+    tried afresh by a retry.
     """
     if checkpoint.kind is CheckpointKind.UNDO:
         return checkpoint.epoch == epoch
-    return checkpoint.status is CheckpointStatus.COMPLETED or checkpoint.epoch >= since
+    if checkpoint.status is CheckpointStatus.FAILED:
+        return checkpoint.is_final or checkpoint.epoch >= since
+    return checkpoint.status is not CheckpointStatus.COMPENSATED or checkpoint.epoch >= since
 
 
 def epoch_undone(checkpoints: Iterable[Checkpoint], epoch: int) -> int:

@@ -30,7 +30,7 @@ class SignalManager:
     def __init__(self, state: SliceState) -> None:
         self._state = state
 
-    def wait(self, name: str, timeout: timedelta | None, default: Any) -> Any:
+    def wait(self, name: str, timeout: timedelta | None, default: Any) -> Any:  # noqa: RET503 -- fail() raises
         """Return the payload of the next signal of this name; see `WorkflowContext.wait_signal`."""
         if timeout is not None and timeout < timedelta(0):
             raise DefinitionError(f"Wait for {name!r}: its timeout must be 0 or longer.")
@@ -44,7 +44,7 @@ class SignalManager:
             return self._state.decode(outcome.output or "null", f"Payload of signal {name!r}")
         if default is not NO_DEFAULT:
             return default
-        raise SignalTimeoutError(self._state.execution_id, name, call.key)
+        self._state.fail(call, SignalTimeoutError(self._state.execution_id, name, call.key))
 
     def _settle(self, call: Call, timeout: timedelta | None) -> Checkpoint:
         """Return the wait's outcome, or leave the body to wait for one."""

@@ -269,10 +269,10 @@ class SliceRunner:
     def _failed(
         self, state: SliceState, definition: WorkflowDefinition, error: Exception
     ) -> SliceOutcome:
-        record = self._needs.errors.record(error)
         if state.is_undoing:
             # The body fails again where it failed before: by now it has told all its undos.
             return self._compensate(state)
+        record = replace(self._needs.errors.record(error), call=state.find_failed_call(error))
         if definition.on_failure is OnFailure.PARK:
             return self._park(state.claim, ParkReason.FAILURE, record)
         return self._unwind(state, definition, ExecutionStatus.FAILED, record)

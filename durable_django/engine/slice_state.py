@@ -78,6 +78,8 @@ class SliceState:
     latch: BaseException | None = None
     #: Set when the slice is over: a context that is used after that is a mistake.
     is_over: bool = False
+    #: The errors that durable calls raised in the body, each with the key of its call.
+    _raised: list[tuple[BaseException, str]] = field(init=False, default_factory=list)
     #: Workflow time: the instant of the last durable call that the body has passed.
     passed_at: datetime = field(init=False)
     _clock_at_claim: datetime = field(init=False)
@@ -178,6 +180,20 @@ class SliceState:
         """Leave the body if the store reported an interrupt."""
         if interrupt is not None:
             self.stop(WorkflowInterrupted(interrupt))
+
+    def fail(self, call: Call, error: Exception) -> NoReturn:
+        """Have a durable call raise its outcome in the body."""
+        self._raised.append((error, call.key))
+        raise error
+
+    def find_failed_call(self, error: BaseException | None) -> str:
+        """Return the key of the durable call whose failure `error` is, or comes from, else ''."""
+        while error is not None:
+            for raised, key in self._raised:
+                if raised is error:
+                    return key
+            error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        return ""
 
     def passed(self, call: Call, checkpoint: Checkpoint) -> None:
         """Note that the body has passed a call with this outcome, new or recorded."""

@@ -115,11 +115,14 @@ class StepExecutor:
             )
         return value
 
-    def _recorded_failure(self, call: Call, outcome: Checkpoint, options: StepOptions) -> Any:
+    def _recorded_failure(  # noqa: RET503 -- fail() raises
+        self, call: Call, outcome: Checkpoint, options: StepOptions
+    ) -> Any:
         if outcome.output is not None and options.fallback is not NO_FALLBACK:
             return self._state.decode(outcome.output, f"Fallback of step {call.key!r}")
         error = error_of(outcome)
-        raise self._business.rebuild(error, options.raises) or step_error(call.key, error)
+        business = self._business.rebuild(error, options.raises)
+        self._state.fail(call, business or step_error(call.key, error))
 
     def _decode(self, call: Call, text: str, options: StepOptions) -> Any:
         return self._state.decode(text, f"Result of step {call.key!r}", options.deserialize)

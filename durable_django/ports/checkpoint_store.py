@@ -102,11 +102,12 @@ class CheckpointStore(Protocol):
     def retry(self, execution_id: UUID) -> ExecutionStatus:
         """Let a FAILED or PARKED execution run again from its checkpoints; return its new status.
 
-        The epoch rises by one, so that earlier failures no longer count; completed checkpoints
-        stay. What was parked out of a compensation goes on COMPENSATING, all else is PENDING;
+        Outcomes stay, with one exception: the failed call that ended it (`ErrorRecord.call`) is no
+        longer final, so that it is made again. The epoch rises by one, so that its attempts have
+        a fresh budget, and what was compensated is done again. What was parked out of a compensation goes on COMPENSATING, all else is PENDING;
         both are due now. Recoveries, park reason, a pause and an expiry in the past are cleared,
         and so is the error, unless it goes on COMPENSATING, where the error still says what for.
-        A cancel that nobody has acted on yet (it was PARKED first) stays: it was accepted.
+        An undoing goes on as it was: no outcome changes. A cancel that nobody has acted on yet (it was PARKED first) stays: it was accepted.
 
         Raises:
             ExecutionNotFoundError: No such execution.

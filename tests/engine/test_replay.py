@@ -22,6 +22,11 @@ def failed(key, position, **fields):
     return done(key, position, status=FAILED, **({"is_final": True} | fields))
 
 
+def reopened(key, position):
+    """What a retry makes of the failure that ended the execution."""
+    return failed(key, position, is_final=False)
+
+
 @pytest.fixture
 def mismatches():
     return []
@@ -40,6 +45,12 @@ def differences(mismatches):
 
 
 class TestEnter:
+    def test_a_failure_that_a_retry_did_not_reopen_stands(self, replay):
+        assert replay(failed("a", 1), done("b", 2), epoch=1).enter(STEP, "a").settled
+
+    def test_what_was_begun_before_a_retry_is_still_open(self, replay):
+        assert replay(make_checkpoint(ID, "a"), epoch=1).enter(STEP, "a").open_intent
+
     def test_a_call_is_found_by_name_and_occurrence(self, replay):
         walk = replay(done("a", 1, output="1"), done("a#2", 2, output="2"))
 
@@ -61,7 +72,7 @@ class TestEnter:
         assert (call.open_intent, call.next_attempt) == (None, 2)
 
     def test_a_retry_sets_failures_aside_and_goes_on_counting_attempts(self, replay):
-        call = replay(failed("a", 1, attempt=3), epoch=1).enter(STEP, "a")
+        call = replay(failed("a", 1, attempt=3, is_final=False), epoch=1).enter(STEP, "a")
 
         assert (call.settled, call.attempts, call.next_attempt) == (None, [], 4)
 
@@ -148,7 +159,7 @@ class TestMismatch:
     def test_what_came_after_a_failure_that_is_retried_need_not_come_again(
         self, replay, mismatches
     ):
-        walk = replay(done("a", 1), failed("b", 2), done("notify", 3), epoch=1)
+        walk = replay(done("a", 1), reopened("b", 2), done("notify", 3), epoch=1)
         for name in ("a", "b", "ship"):
             walk.enter(STEP, name)
         walk.finish()
@@ -156,12 +167,12 @@ class TestMismatch:
         assert mismatches == []
 
     def test_what_came_before_it_must(self, replay, mismatches):
-        replay(done("a", 1), failed("b", 2), epoch=1).enter(STEP, "x")
+        replay(done("a", 1), reopened("b", 2), epoch=1).enter(STEP, "x")
 
         assert differences(mismatches) == [(1, "step 'a'", "step 'x'")]
 
     def test_what_the_retry_itself_recorded_must(self, replay, mismatches):
-        rows = (failed("a", 1), done("notify", 2), done("a", 1, attempt=2, epoch=1))
+        rows = (reopened("a", 1), done("notify", 2), done("a", 1, attempt=2, epoch=1))
         walk = replay(*rows, done("ship", 2, epoch=1), epoch=1)
         walk.enter(STEP, "a")
         walk.enter(STEP, "bill")
@@ -169,7 +180,7 @@ class TestMismatch:
         assert differences(mismatches) == [(2, "step 'ship'", "step 'bill'")]
 
     def test_what_it_comes_by_again_is_reused_wherever_it_stands(self, replay, mismatches):
-        walk = replay(failed("a", 1), done("notify", 2, output="1"), epoch=1)
+        walk = replay(reopened("a", 1), done("notify", 2, output="1"), epoch=1)
         for name in ("a", "ship"):
             walk.enter(STEP, name)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from durable_django.domain.error_record import ErrorRecord
 from durable_django.domain.execution import Execution
-from durable_django.domain.status import ExecutionStatus, Guarantee, WaitKind
+from durable_django.domain.status import CheckpointStatus, ExecutionStatus, Guarantee, WaitKind
 from durable_django.exceptions import InvalidTransitionError
-from durable_django.stores.memory.tables import MemoryTables
+from durable_django.stores.memory.tables import MemoryTables, Record
 
 _PENDING = ExecutionStatus.PENDING
 _RUNNING = ExecutionStatus.RUNNING
@@ -101,6 +103,8 @@ class Steering(MemoryTables):
             if expires_at is not None and expires_at <= now:
                 expires_at = None
             is_undoing = execution.ending is not None
+            if not is_undoing:
+                _reopen_failed_call(record)
             record.update(
                 now,
                 status=_COMPENSATING if is_undoing else _PENDING,
@@ -118,6 +122,13 @@ class Steering(MemoryTables):
                 guarantee=Guarantee.BACKGROUND,
             )
             return record.execution.status
+
+
+def _reopen_failed_call(record: Record) -> None:
+    call = ErrorRecord.from_text(record.execution.error or "").call
+    for slot, row in record.checkpoints.items():
+        if call and row.key == call and row.status is CheckpointStatus.FAILED:
+            record.checkpoints[slot] = replace(row, is_final=False)
 
 
 def _forgotten(execution: Execution, *, is_undoing: bool) -> dict[str, Any]:

@@ -9,15 +9,17 @@ start from. Only when it matches nothing is the row read, to say why.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+from durable_django.domain.error_record import ErrorRecord
 from durable_django.domain.execution import Execution
 from durable_django.domain.identifiers import new_id
 from durable_django.domain.signal import Signal
 from durable_django.domain.status import ExecutionStatus, WaitKind
 from durable_django.exceptions import InvalidTransitionError
-from durable_django.models import WorkflowSignal
+from durable_django.models import StepCheckpoint, WorkflowSignal
 from durable_django.stores.orm.database import Database
 from durable_django.stores.orm.reading import load_execution
 from durable_django.stores.orm.rows import (
@@ -127,7 +129,7 @@ def retry(db: Database, execution_id: UUID) -> ExecutionStatus:
         execution = load_execution(db, execution_id)
         if execution.status not in {ExecutionStatus.FAILED, ExecutionStatus.PARKED}:
             break
-        if _retry(db, execution):
+        if db.transact(partial(_retry, db, execution)):
             return _status_after_retry(execution)
         # It changed between the look and the write.
     raise _refusal(execution, "retried", ("failed", "parked"))
@@ -241,7 +243,19 @@ def _retry(db: Database, execution: Execution) -> bool:
         str(WaitKind.YIELD if is_undoing else WaitKind.NOTHING),
     ]
     found = [db.uuid(execution.id), str(execution.status), execution.epoch, execution.fence]
-    return db.execute(sql, [*written, *found]) == 1
+    if not db.execute(sql, [*written, *found]):
+        return False
+    if not is_undoing:
+        _reopen_failed_call(db, execution)
+    return True
+
+
+def _reopen_failed_call(db: Database, execution: Execution) -> None:
+    call = ErrorRecord.from_text(execution.error or "").call
+    if call:
+        StepCheckpoint.objects.using(db.alias).filter(
+            execution_id=execution.id, key=call, status="failed", is_final=True
+        ).update(is_final=False)
 
 
 def _forgotten(execution: Execution, *, is_undoing: bool) -> str:

@@ -78,6 +78,43 @@ class RetryingContract:
             ("charge", "failed", 0),
         ]
 
+    @pytest.mark.parametrize("is_parked", [True, False], ids=["parked", "failed"])
+    def test_only_the_failed_call_that_ended_it_is_reopened(
+        self, store: CheckpointStore, is_parked: bool
+    ) -> None:
+        held = begin(store)
+        for position, key in enumerate(("handled", "fatal"), start=1):
+            failed = make_outcome(
+                held.execution_id,
+                key,
+                position=position,
+                status=CheckpointStatus.FAILED,
+                is_final=True,
+            )
+            store.record_outcome(held, failed)
+        error = make_error(call="fatal")
+        if is_parked:
+            store.park(held, ParkReason.FAILURE, error)
+        else:
+            store.finish(held, ExecutionStatus.FAILED, error)
+
+        store.retry(held.execution_id)
+
+        rows = store.list_checkpoints(held.execution_id)
+        assert [(row.key, row.is_final) for row in rows] == [("handled", True), ("fatal", False)]
+
+    def test_an_undoing_goes_on_with_the_outcomes_it_had(self, store: CheckpointStore) -> None:
+        held = compensate(store, begin(store))
+        failed = make_outcome(
+            held.execution_id, "fatal", status=CheckpointStatus.FAILED, is_final=True
+        )
+        store.record_outcome(held, failed)
+        store.park(held, ParkReason.COMPENSATION_FAILED, make_error(call="fatal"))
+
+        store.retry(held.execution_id)
+
+        assert store.list_checkpoints(held.execution_id)[0].is_final
+
     def test_recoveries_are_forgotten(self, store: CheckpointStore, clock: ManualClock) -> None:
         held = take_over(store, clock, begin(store))
         store.park(held, ParkReason.POISON, make_error())
