@@ -18,9 +18,10 @@ from durable_django.codecs.tagged_json import TaggedJsonCodec
 from durable_django.conf import DurableSettings, readable_settings, settings
 from durable_django.dispatchers.local import LocalDispatcher
 from durable_django.dispatchers.needs import DispatcherNeeds
-from durable_django.engine.durable_engine import DurableEngine, EngineOptions, MismatchPolicy
+from durable_django.engine.durable_engine import DurableEngine, EngineOptions
+from durable_django.engine.mismatch_policy import MismatchPolicy
 from durable_django.engine.serialization import Payloads
-from durable_django.engine.slice_runner import SliceLimits
+from durable_django.engine.slice_outcome import SliceLimits
 from durable_django.engine.workflow_function import engine_slot
 from durable_django.ports.checkpoint_store import CheckpointStore
 from durable_django.ports.clock import Clock
@@ -29,7 +30,7 @@ from durable_django.ports.dispatcher import Dispatcher
 from durable_django.ports.doorbell import Doorbell
 from durable_django.ports.heartbeats import Heartbeats
 from durable_django.stores.orm.model_references import ModelReferences
-from durable_django.worker.connections import tidy_connections
+from durable_django.worker.connections import drop_connections, tidy_connections
 from durable_django.worker.pump import Pump
 from durable_django.worker.workforce import Workforce, WorkforceNeeds
 
@@ -106,18 +107,13 @@ def run_loop(
         for pump in pumps:
             pump.wake()
 
-    others = build_dispatcher(conf)
-    local = LocalDispatcher(
-        queues,
-        look,
-        after_commit=partial(transaction.on_commit, using=conf.database, robust=True),
-        others=others,
-    )
+    after_commit = partial(transaction.on_commit, using=conf.database, robust=True)
+    local = LocalDispatcher(queues, look, after_commit=after_commit, others=build_dispatcher(conf))
     own = build_engine(dispatcher=local)
     former = use_engine(own)
     try:
-        force = build_workforce(conf, own, others, threads=threads or _threads(conf))
-        pumps.append(force.new_loop_pump(queues))
+        force = build_workforce(conf, own, local, threads=threads)
+        pumps = [force.new_loop_pump(queues)]
         return force.run_loop(pumps[0], stop, queues=queues, drain=drain, grace=grace)
     finally:
         use_engine(former)
@@ -140,7 +136,7 @@ def build_engine(**overrides: Any) -> DurableEngine:
         "on_step_mismatch": lambda: _mismatch_policy(conf),
         "options": lambda: build_options(conf),
         "transaction_depth": lambda: transaction_depth,
-        "on_thread_exit": lambda: connections.close_all,
+        "on_thread_exit": lambda: drop_connections,
     }
     needs = {name: make() for name, make in makers.items() if name not in overrides}
     return DurableEngine(**cast("dict[str, Any]", needs), **overrides)
@@ -185,28 +181,24 @@ def build_dispatcher(conf: DurableSettings) -> Dispatcher:
 
 
 def build_workforce(
-    conf: DurableSettings,
-    its_engine: DurableEngine,
-    dispatcher: Dispatcher,
-    *,
-    threads: int | None = None,
+    conf: DurableSettings, own: DurableEngine, dispatcher: Dispatcher, *, threads: int | None = None
 ) -> Workforce:
     """Return what a process needs to advance executions with this engine."""
     database = connections[conf.database].settings_dict
     place = [str(database[key]) for key in ("ENGINE", "HOST", "PORT", "NAME")]
     return Workforce(
         WorkforceNeeds(
-            engine=its_engine,
+            engine=own,
             conf=conf,
             doorbell=build_doorbell(conf),
             heartbeats=build_heartbeats(conf),
             dispatcher=dispatcher,
-            queues=lambda: sorted({*conf.queues, *its_engine.registry.queues()}),
-            threads=threads if threads is not None else _cluster_threads(conf, dispatcher),
+            queues=lambda: sorted({*conf.queues, *own.registry.queues()}),
+            threads=threads if threads is not None else _threads(conf, dispatcher),
             slots=getattr(dispatcher, "most_slots", 0) or conf.pump_slots or 1,
             cluster="/".join([*place, getattr(dispatcher, "cluster_name", "")]),
             tidy=tidy_connections,
-            drop_connections=connections.close_all,
+            drop_connections=drop_connections,
             ensure_backstop=ensure_backstop,
         )
     )
@@ -265,12 +257,9 @@ def transaction_depth() -> int:
     )
 
 
-def _cluster_threads(conf: DurableSettings, dispatcher: Dispatcher) -> int:
-    # Called in the caller's own transaction, another thread would see nothing of it.
-    return 0 if getattr(dispatcher, "is_synchronous", False) else _threads(conf)
-
-
-def _threads(conf: DurableSettings) -> int:
+def _threads(conf: DurableSettings, dispatcher: Dispatcher) -> int:
+    if getattr(dispatcher, "is_synchronous", False):
+        return 0  # called in the midst of the caller's work: its own thread, its own connection
     # SQLite has one writer at a time: more threads would only wait for each other.
     return 1 if connections[conf.database].vendor == "sqlite" else conf.pump_threads
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import django.db.models.deletion
 import durable_django.domain.identifiers
 from django.db import migrations, models
@@ -14,7 +16,7 @@ EXACT_COLUMNS = {
 }
 
 
-def compare_text_exactly(apps, schema_editor):
+def compare_text_exactly(apps: Any, schema_editor: Any) -> None:
     """Give the name and key columns a binary collation on MySQL and MariaDB.
 
     Their default collations take "Order-1" and "order-1" for one key. The other databases compare

@@ -66,7 +66,7 @@ class Show:
         """
         # Each task that a start sends would be a line of its own, between those of the demo.
         logging.getLogger("django-q").setLevel(logging.WARNING)
-        with _only_one(settings.VAR / "demo.lock"), Children(settings.VAR / "log") as children:
+        with _only_one(settings.VAR / "demo.lock"), Children(settings.VAR / "log") as children:  # type: ignore[misc]  # ours, not the tests'
             with self._timed("prepare the database"):
                 self._prepare()
             stage = set_stage(stock=max(self.options.count, 100))

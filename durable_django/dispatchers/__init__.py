@@ -1,0 +1,1 @@
+"""Implementations of ports.Dispatcher: who is told that there is work."""

@@ -1,0 +1,58 @@
+"""Workflows for tests that need other processes to know them too."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import timedelta
+from uuid import UUID
+
+from durable_django import WorkflowContext, workflow
+from durable_django.stores.orm.db_now import DBNow
+from tests.testapp.models import LedgerEntry
+
+
+def write_ledger(execution_id: UUID, name: str) -> str:
+    LedgerEntry.objects.create(
+        execution_id=execution_id, name=name, written_at=DBNow(), pid=os.getpid()
+    )
+    return name
+
+
+def work(milliseconds: int) -> int:
+    """Take a while outside of any transaction."""
+    time.sleep(milliseconds / 1000)
+    return milliseconds
+
+
+@workflow(name="testapp.ledger")
+def ledger(ctx: WorkflowContext, entries: int = 1, milliseconds: int = 0) -> int:
+    """Write entries that commit with their checkpoints, with a pause before each."""
+    for number in range(entries):
+        if milliseconds:
+            ctx.step("work", work, milliseconds)
+        ctx.step("write", write_ledger, ctx.execution_id, f"entry {number}", atomic=True)
+    return entries
+
+
+@workflow(name="testapp.plain")
+def plain(ctx: WorkflowContext, steps: int = 1) -> int:
+    """Do next to nothing, in so many steps."""
+    for _ in range(steps):
+        ctx.step("work", work, 0)
+    return steps
+
+
+@workflow(name="testapp.nap")
+def nap(ctx: WorkflowContext, milliseconds: int) -> str:
+    """Sleep, and write down when it woke."""
+    ctx.sleep("nap", timedelta(milliseconds=milliseconds))
+    return ctx.step("write", write_ledger, ctx.execution_id, "woke", atomic=True)
+
+
+@workflow(name="testapp.outlive")
+def outlive(ctx: WorkflowContext, milliseconds: int) -> str:
+    """Say that it began, take a while, and write one entry."""
+    ctx.step("begin", lambda: write_ledger(ctx.execution_id, "begun"))
+    ctx.step("work", work, milliseconds)
+    return ctx.step("write", write_ledger, ctx.execution_id, "outlived", atomic=True)

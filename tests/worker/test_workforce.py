@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections, transaction
+from django_q.signals import post_spawn
+
+from durable_django import client, runtime, tasks
+from durable_django.dispatchers.inline import InlineDispatcher
+from durable_django.domain.status import ExecutionStatus, Guarantee
+from durable_django.models import WorkerHeartbeat, WorkflowExecution
+from durable_django.stores.orm.db_now import DBNow
+from durable_django.stores.orm.doorbells import OrmDoorbells
+from durable_django.stores.orm.heartbeats import OrmHeartbeats
+from tests.testapp.workflows import nap, plain
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+WAIT_S = 20
+
+
+class Woken:
+    """A dispatcher that only notes what it is told."""
+
+    is_synchronous = False
+
+    def __init__(self) -> None:
+        self.wakes: list[str] = []
+
+    def wake(self, queue: str = "default", slots: int = 1) -> None:
+        self.wakes.append(queue)
+
+
+@pytest.fixture
+def woken(monkeypatch: pytest.MonkeyPatch) -> Woken:
+    woken = Woken()
+    monkeypatch.setattr(runtime, "build_dispatcher", lambda conf: woken)
+    return woken
+
+
+@pytest.fixture(autouse=True)
+def fresh_workforce() -> Iterator[None]:
+    """Each test has an engine and threads of its own; threads hold connections."""
+    former = runtime.use_engine(None)
+    runtime._workforce = None
+    yield
+    force = runtime._workforce
+    if force is not None:
+        force.close()
+    own = runtime.use_engine(former)
+    if own is not None:
+        own.dispose()
+    runtime._workforce = None
+    for thread in threading.enumerate():
+        if thread.name.startswith("durable-"):
+            thread.join(WAIT_S)
+
+
+def statuses() -> list[str]:
+    return sorted(WorkflowExecution.objects.values_list("status", flat=True))
+
+
+def test_a_task_does_what_is_due_in_its_queue(woken: Woken) -> None:
+    plain.start_many([()] * 30)
+    plain.options(queue="slow").start()
+    tasks.pump("default:0")
+    assert statuses() == ["completed"] * 30 + ["pending"]
+    tasks.pump("slow:0")
+    assert statuses() == ["completed"] * 31
+
+
+def test_a_task_answers_before_it_looks(woken: Woken, monkeypatch: pytest.MonkeyPatch) -> None:
+    doorbells = OrmDoorbells()
+    doorbells.ring("default:3", timedelta(seconds=60))
+    seen: list[bool] = []
+    store = runtime.engine().store
+    claim_due = store.claim_due
+
+    def claim(*args: Any) -> Any:
+        seen.append(doorbells.is_unanswered("default:3"))
+        return claim_due(*args)
+
+    monkeypatch.setattr(store, "claim_due", claim)
+    tasks.pump("default:3")
+    assert seen == [False]
+
+
+def test_a_task_rings_again_if_it_leaves_work(woken: Woken, settings: Any) -> None:
+    settings.DURABLE = {"PUMP_BUDGET_SECONDS": 0.001}
+    plain.start_many([()] * 30)
+    woken.wakes.clear()
+    tasks.pump("default:0")
+    assert woken.wakes == ["default"]
+
+
+def test_in_synchronous_mode_a_task_works_in_the_callers_thread(woken: Woken) -> None:
+    woken.is_synchronous = True
+    before = threading.active_count()
+    plain.start()
+    tasks.pump("default:0")
+    assert statuses() == ["completed"]
+    assert threading.active_count() <= before + 1  # the keeper of leases
+
+
+def test_recover_adopts_what_only_a_vanished_process_would_have_advanced(woken: Woken) -> None:
+    plain.options(guarantee=Guarantee.FOREGROUND).start()
+    plain.options(queue="other").start()
+    tasks.recover()
+    # Nobody serves "other".
+    assert statuses() == ["completed", "pending"]
+
+
+def test_a_spawned_worker_ticks_and_says_that_it_is_alive(woken: Woken) -> None:
+    beats = OrmHeartbeats()
+    WorkerHeartbeat.objects.create(
+        id="gone", started_at=DBNow(), beat_at=DBNow(-timedelta(hours=1))
+    )
+    plain.start()
+    woken.wakes.clear()
+    post_spawn.send(sender="django_q", proc_name="worker")
+    post_spawn.send(sender="django_q", proc_name="worker")
+    for _ in range(WAIT_S * 100):
+        if woken.wakes and [beat.id for beat in beats.list()] == [runtime.engine().owner]:
+            break
+        threading.Event().wait(0.01)
+    [beat] = beats.list()
+    assert (beat.id, beat.pid, beat.kind) == (runtime.engine().owner, os.getpid(), "qcluster")
+    assert set(woken.wakes) == {"default"}
+    assert [t.name for t in threading.enumerate()].count("durable-ticker") == 1
+
+
+def test_after_a_fork_nothing_of_the_parent_is_used() -> None:
+    parent = runtime.engine(), runtime.workforce()
+    reader, writer = os.pipe()
+    with runtime._lock:  # as if another thread held it: it must not stay locked in the child
+        child = os.fork()
+        if child == 0:  # pragma: no cover - in the child
+            fresh = runtime.engine().owner, runtime.workforce() is not parent[1]
+            os.write(writer, f"{fresh[0]} {fresh[1]}".encode())
+            os._exit(0)
+    os.waitpid(child, 0)
+    owner, is_fresh = os.read(reader, 200).decode().split()
+    os.close(reader)
+    os.close(writer)
+    assert owner != parent[0].owner
+    assert is_fresh == "True"
+    assert runtime.engine() is parent[0]
+
+
+def test_the_command_drains(capsys: pytest.CaptureFixture[str]) -> None:
+    plain.start_many([(3,)] * 30)
+    nap.start(3_600_000)
+    call_command("durable_worker", "--drain", "--threads", "2")
+    assert statuses() == ["completed"] * 30 + ["suspended"]
+    assert capsys.readouterr().out == "durable_worker serves default.\ndurable_worker ended.\n"
+    assert OrmHeartbeats().list() == []
+
+
+def test_the_command_serves_only_the_queues_it_is_given() -> None:
+    for queue in ("a", "b", "c"):
+        plain.options(queue=queue).start()
+    call_command("durable_worker", "--drain", "--queue", "a", "--queue", "c", verbosity=0)
+    left = WorkflowExecution.objects.exclude(status="completed").values_list("queue", flat=True)
+    assert list(left) == ["b"]
+
+
+def test_the_command_takes_at_least_one_thread() -> None:
+    with pytest.raises(CommandError, match="1 or more"):
+        call_command("durable_worker", "--drain", "--threads", "0")
+
+
+def test_what_a_slice_starts_in_a_worker_is_looked_for_at_once() -> None:
+    stop = threading.Event()
+
+    def run() -> None:
+        try:
+            runtime.run_loop(["default"], stop, grace=WAIT_S)
+        finally:
+            connections.close_all()
+
+    former = runtime.engine()
+    thread = threading.Thread(target=run, name="durable-test")
+    thread.start()
+    while runtime.engine() is former:
+        threading.Event().wait(0.01)
+    execution = plain.start()
+    assert execution.result(timeout=timedelta(seconds=WAIT_S)) == 1
+    stop.set()
+    thread.join(WAIT_S)
+    assert runtime.engine() is former
+
+
+# --- the inline dispatcher, as the settings make it ---
+
+
+def test_the_inline_dispatcher_runs_what_was_committed(settings: Any) -> None:
+    settings.DURABLE = {"DISPATCHER": "durable_django.dispatchers.inline.InlineDispatcher"}
+    with transaction.atomic():
+        execution = plain.start(2)
+        assert client.get(execution.id).status is ExecutionStatus.PENDING
+    assert client.get(execution.id).result() == 2
+
+
+def test_the_inline_dispatcher_works_inside_a_test_case(
+    settings: Any, django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    settings.DURABLE = {"DISPATCHER": "durable_django.dispatchers.inline.InlineDispatcher"}
+    built = runtime.build_dispatcher(runtime.settings())
+    assert isinstance(built, InlineDispatcher)
+    with django_capture_on_commit_callbacks(execute=True), transaction.atomic():
+        execution = plain.start(2)
+    assert client.get(execution.id).result() == 2
