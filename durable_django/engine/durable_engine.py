@@ -9,13 +9,12 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from durable_django.codecs.tagged_json import TaggedJsonCodec
 from durable_django.domain.claim import Claim
 from durable_django.domain.definition import WorkflowDefinition
-from durable_django.domain.error_record import ErrorRecord
 from durable_django.domain.execution import Execution
 from durable_django.domain.identifiers import check_key, check_name
 from durable_django.domain.retry_policy import RetryPolicy
@@ -27,13 +26,15 @@ from durable_django.engine.action_runner import ActionRunner, ThreadActionRunner
 from durable_django.engine.current_step import find_current_step
 from durable_django.engine.error_recorder import ErrorRecorder
 from durable_django.engine.execution_handle import ExecutionHandle
+from durable_django.engine.execution_watcher import ExecutionWatcher
 from durable_django.engine.lease_keeper import LeaseKeeper
+from durable_django.engine.mismatch_policy import MismatchPolicy, mismatch_policy
 from durable_django.engine.notifier import Notifier
 from durable_django.engine.recovery_scanner import RecoveryReport, RecoveryScanner
 from durable_django.engine.registry import Registry, default_registry
-from durable_django.engine.replay import StepMismatch
 from durable_django.engine.serialization import Payloads
-from durable_django.engine.slice_runner import SliceLimits, SliceOutcome, SliceRunner
+from durable_django.engine.slice_outcome import SliceLimits, SliceOutcome
+from durable_django.engine.slice_runner import SliceRunner
 from durable_django.engine.slice_state import SliceNeeds
 from durable_django.engine.starting import bind_input, check_same_start, new_execution
 from durable_django.engine.workflow_function import StartOptions
@@ -41,9 +42,6 @@ from durable_django.exceptions import (
     ConfigurationError,
     DurableCallError,
     DurableError,
-    ResultTimeoutError,
-    WorkflowCancelledError,
-    WorkflowFailedError,
 )
 from durable_django.ports.checkpoint_store import CheckpointStore
 from durable_django.ports.clock import Clock
@@ -52,11 +50,6 @@ from durable_django.ports.dispatcher import Dispatcher
 from durable_django.ports.observer import Observer
 
 logger = logging.getLogger(__name__)
-
-#: Who waits for an execution looks again this soon at first, and then less and less often.
-FIRST_LOOK = timedelta(milliseconds=2)
-
-MismatchPolicy = Literal["park", "warn"] | Callable[[StepMismatch], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +95,7 @@ class DurableEngine:
         self._dispatcher = dispatcher
         self._transaction_depth = transaction_depth
         self._is_disposed = threading.Event()
-        #: Notified whenever a slice of this engine ends, so that who waits here looks at once.
-        self._slice_ended = threading.Condition()
+        self._watcher = ExecutionWatcher(store, self.clock, self.payloads)
         self.leases = LeaseKeeper(
             store,
             self._options.lease,
@@ -223,7 +215,7 @@ class DurableEngine:
                 "Use start(), or call run() after the block."
             )
         handle = self._insert(definition, [workflow_input], options)[0]
-        return self.result_of(self._wait_for_end(handle.id, timeout, advances=True))
+        return self.result_of(self._watcher.wait_for_end(handle.id, timeout, self.run_one))
 
     # --- acting on an execution ---
 
@@ -287,75 +279,16 @@ class DurableEngine:
         return self.store.load_execution(execution_id)
 
     def observe(self, execution_id: UUID, timeout: timedelta | None = None) -> Iterator[Execution]:
-        """Yield the execution now and after every change that is seen, up to its end.
-
-        Ends with the first terminal state, or when `timeout` is over.
-        """
-        begun = self.clock.now()
-        pause, last = FIRST_LOOK, None
-        while True:
-            execution = self.store.load_execution(execution_id)
-            if _seen(execution) != last:
-                pause, last = FIRST_LOOK, _seen(execution)
-                yield execution
-            if execution.is_terminal:
-                return
-            if timeout is not None and self.clock.now() - begun >= timeout:
-                return
-            self._pause(pause)
-            pause = min(pause * 2, self.clock.patience)
+        """Yield its states as they change; see `ExecutionWatcher.observe`."""
+        return self._watcher.observe(execution_id, timeout)
 
     def wait_for_end(self, execution_id: UUID, timeout: timedelta | None) -> Execution:
-        """Return the execution once it has ended or is PARKED.
-
-        Raises:
-            ResultTimeoutError: It did not in time.
-        """
-        return self._wait_for_end(execution_id, timeout, advances=False)
+        """Return it once it has ended; see `ExecutionWatcher.wait_for_end`."""
+        return self._watcher.wait_for_end(execution_id, timeout)
 
     def result_of(self, execution: Execution) -> Any:
-        """Return an ended execution's decoded result, or raise what it ended with."""
-        if execution.status is ExecutionStatus.COMPLETED:
-            return self.payloads.decode(
-                execution.output or "null", f"Result of workflow {execution.workflow_name!r}"
-            )
-        if execution.status is ExecutionStatus.CANCELLED:
-            raise WorkflowCancelledError(execution.id, execution.cancel_reason)
-        error = ErrorRecord.from_text(execution.error or "")
-        raise WorkflowFailedError(
-            execution.id, error.type, error.message, reason=execution.park_reason or ""
-        )
-
-    def _wait_for_end(
-        self, execution_id: UUID, timeout: timedelta | None, *, advances: bool
-    ) -> Execution:
-        begun, pause = self.clock.now(), FIRST_LOOK
-        while True:
-            if advances and self.run_one(execution_id) is not None:
-                pause = FIRST_LOOK
-            execution = self.store.load_execution(execution_id)
-            if execution.is_terminal or execution.status is ExecutionStatus.PARKED:
-                return execution
-            waited = self.clock.now() - begun
-            if timeout is not None and waited >= timeout:
-                raise ResultTimeoutError(execution_id, waited, execution.status)
-            self._pause(self._time_to_next_look(execution, pause))
-            pause = min(pause * 2, self.clock.patience)
-
-    def _pause(self, duration: timedelta) -> None:
-        """Let time pass, or less of it if a slice ends in this process."""
-        if not isinstance(self.clock, SystemClock):
-            self.clock.sleep(duration)
-            return
-        with self._slice_ended:
-            self._slice_ended.wait(duration.total_seconds())
-
-    def _time_to_next_look(self, execution: Execution, pause: timedelta) -> timedelta:
-        """Return how long to leave a waiting execution alone: till its alarm, if that is soon."""
-        if execution.status is not ExecutionStatus.SUSPENDED or execution.wake_at is None:
-            return pause
-        until_alarm = max(execution.wake_at - self.clock.now(), FIRST_LOOK)
-        return min(until_alarm, self.clock.patience)
+        """Return an ended execution's result, or raise; see `ExecutionWatcher.result_of`."""
+        return self._watcher.result_of(execution)
 
     # --- advancing ---
 
@@ -373,8 +306,7 @@ class DurableEngine:
             return self._slices.run(claim)
         finally:
             self.leases.drop(claim)
-            with self._slice_ended:
-                self._slice_ended.notify_all()
+            self._watcher.note_slice_ended()
 
     def run_one(self, execution_id: UUID) -> SliceOutcome | None:
         """Claim this execution and advance it by one slice; None if it is not due."""
@@ -453,37 +385,6 @@ class DurableEngine:
             self._dispatcher.wake(self.store.load_execution(execution_id).queue)
 
 
-def mismatch_policy(policy: MismatchPolicy) -> Callable[[StepMismatch], object]:
-    """Return what to do when the code does not fit the checkpoints.
-
-    "park" stops the execution for a person, "warn" logs and goes on by name; a function may do
-    either: raise `NonDeterminismError` to park.
-    """
-    if callable(policy):
-        return policy
-    return _park if policy == "park" else _warn
-
-
-def _park(mismatch: StepMismatch) -> None:
-    raise mismatch.to_error()
-
-
-def _warn(mismatch: StepMismatch) -> None:
-    logger.warning("%s", mismatch.to_error())
-
-
 def _is_timed(definition: WorkflowDefinition, options: StartOptions) -> bool:
     """Say whether the start needs the store's own clock: only what is reckoned from now does."""
     return options.delay is not None or (options.ttl or definition.ttl) is not None
-
-
-def _seen(execution: Execution) -> tuple[object, ...]:
-    """Return what counts as a change to somebody who watches."""
-    return (
-        execution.status,
-        execution.waiting_kind,
-        execution.waiting_for,
-        execution.signal_count,
-        str(execution.progress),
-        execution.epoch,
-    )

@@ -17,7 +17,7 @@ from durable_django.domain.claim import Claim
 from durable_django.domain.definition import WorkflowDefinition
 from durable_django.domain.status import ExecutionStatus
 from durable_django.engine.registry import Registry
-from durable_django.engine.slice_runner import SliceOutcome
+from durable_django.engine.slice_outcome import SliceOutcome
 from durable_django.ports.checkpoint_store import CheckpointStore
 
 BATCH = 20

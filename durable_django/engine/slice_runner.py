@@ -7,22 +7,28 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
 from durable_django.domain.claim import Claim
 from durable_django.domain.definition import OnFailure, WorkflowDefinition
 from durable_django.domain.error_record import ErrorRecord
-from durable_django.domain.execution import Execution
-from durable_django.domain.status import ExecutionStatus, Interrupt, ParkReason, WaitKind
+from durable_django.domain.status import ExecutionStatus, Interrupt, ParkReason
 from durable_django.domain.wait import Suspension, Wait
 from durable_django.engine.context import WorkflowContext
 from durable_django.engine.registry import Registry
 from durable_django.engine.replay import Replay, StepMismatch
 from durable_django.engine.retry_executor import RetryExecutor
 from durable_django.engine.saga_compensator import SagaCompensator
+from durable_django.engine.slice_ender import (
+    SliceEnder,
+    facts_of,
+    is_deferral,
+    not_undone,
+    poison,
+    undone_for,
+)
+from durable_django.engine.slice_outcome import EXPIRED_CODE, SliceLimits, SliceOutcome
 from durable_django.engine.slice_state import SliceNeeds, SliceState
 from durable_django.engine.suspension import (
     ReplayEnded,
@@ -36,38 +42,6 @@ from durable_django.exceptions import NonDeterminismError, PayloadError
 from durable_django.ports.checkpoint_store import LeaseLost
 
 logger = logging.getLogger(__name__)
-
-EXPIRED_CODE = "expired"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SliceLimits:
-    """When a slice gives an execution to a person."""
-
-    #: Parked as poison when more claims in a row than this found a crashed worker.
-    max_recoveries: int = 10
-    #: How long to leave an execution alone whose workflow this process does not know.
-    unknown_workflow_delay: timedelta = timedelta(seconds=5)
-    #: Parked when its workflow has been unknown for this long.
-    unknown_workflow_patience: timedelta = timedelta(days=1)
-    #: How long to wait after a slice that broke off without committing.
-    abandon_delay: timedelta = timedelta(seconds=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SliceOutcome:
-    """Where a slice left its execution."""
-
-    execution_id: UUID
-    #: None if the slice was dropped (lease lost, or given up as after a crash).
-    status: ExecutionStatus | None
-    park_reason: ParkReason | None = None
-    error: ErrorRecord | None = None
-
-    @property
-    def has_expired(self) -> bool:
-        """Whether the execution ended because its time to live was over."""
-        return self.error is not None and self.error.code == EXPIRED_CODE
 
 
 class SliceRunner:
@@ -83,6 +57,7 @@ class SliceRunner:
         self._needs = needs
         self._registry = registry
         self._limits = limits
+        self._ends = SliceEnder(needs, limits)
         self._on_mismatch = on_mismatch
 
     def run(self, claim: Claim) -> SliceOutcome:
@@ -94,13 +69,13 @@ class SliceRunner:
         try:
             return self._run(claim)
         except LeaseLost:
-            logger.warning("Lease lost, slice dropped", extra=_facts(claim))
+            logger.warning("Lease lost, slice dropped", extra=facts_of(claim))
         except SliceAbandoned as reason:
-            self._abandon(claim, reason.error)
+            self._ends.abandon(claim, reason.error)
         except Exception as error:
             # The database, not the workflow: all workflow code is called further in.
-            logger.exception("Slice failed", extra=_facts(claim))
-            self._abandon(claim, self._needs.errors.record(error))
+            logger.exception("Slice failed", extra=facts_of(claim))
+            self._ends.abandon(claim, self._needs.errors.record(error))
         return SliceOutcome(execution_id=claim.execution_id, status=None)
 
     # --- before the body ---
@@ -110,9 +85,9 @@ class SliceRunner:
             claim.execution.workflow_name, claim.execution.workflow_version
         )
         if definition is None:
-            return self._defer(claim)
+            return self._ends.defer(claim)
         if claim.execution.recoveries > self._limits.max_recoveries:
-            return self._park(claim, ParkReason.POISON, _poison(claim))
+            return self._ends.park(claim, ParkReason.POISON, poison(claim))
         self._announce(claim)
         state = SliceState(claim, self._needs, self._new_replay(claim))
         try:
@@ -145,24 +120,6 @@ class SliceRunner:
             has_waited=_has_waited(claim),
         )
 
-    def _defer(self, claim: Claim) -> SliceOutcome:
-        """Leave an unknown workflow to a process that knows it; park it when none comes."""
-        since = _unknown_since(claim)
-        if claim.now - since > self._limits.unknown_workflow_patience:
-            error = ErrorRecord(
-                type="UnknownWorkflowError",
-                message=f"{_label(claim)} is unknown to the workers since {since:%Y-%m-%d %H:%M} UTC",
-            )
-            return self._park(claim, ParkReason.UNKNOWN_WORKFLOW, error)
-        logger.warning("Workflow unknown here, execution deferred", extra=_facts(claim))
-        wait = Wait(
-            kind=WaitKind.DEFERRED,
-            name=since.isoformat(),
-            after=self._limits.unknown_workflow_delay,
-        )
-        self._needs.store.release(claim, wait)
-        return SliceOutcome(execution_id=claim.execution_id, status=ExecutionStatus.SUSPENDED)
-
     # --- the body ---
 
     def _advance(self, state: SliceState, definition: WorkflowDefinition) -> SliceOutcome:
@@ -192,7 +149,7 @@ class SliceRunner:
         if isinstance(stop, WorkflowInterrupted):
             return self._interrupted(state, definition, stop.interrupt)
         if isinstance(stop, WorkflowParked):
-            return self._park(state.claim, stop.reason, stop.error)
+            return self._ends.park(state.claim, stop.reason, stop.error)
         if isinstance(stop, ReplayEnded):
             return self._compensate(state)
         raise stop
@@ -233,7 +190,7 @@ class SliceRunner:
         interrupt = self._needs.store.complete(state.claim, output)
         if interrupt is not None:
             return self._interrupted(state, definition, interrupt)
-        return self._ended(state.claim, ExecutionStatus.COMPLETED)
+        return self._ends.ended(state.claim, ExecutionStatus.COMPLETED)
 
     def _suspend(
         self, state: SliceState, definition: WorkflowDefinition, wait: Wait
@@ -255,15 +212,13 @@ class SliceRunner:
         self, state: SliceState, definition: WorkflowDefinition, interrupt: Interrupt
     ) -> SliceOutcome:
         if interrupt is Interrupt.PAUSE:
-            self._needs.store.pause(state.claim)
-            return self._ended(state.claim, ExecutionStatus.PAUSED)
+            return self._ends.pause(state.claim)
         if interrupt is Interrupt.EXPIRED:
             error = ErrorRecord(type="WorkflowExpired", message="TTL expired", code=EXPIRED_CODE)
             return self._unwind(state, definition, ExecutionStatus.FAILED, error)
         execution = self._needs.store.load_execution(state.execution_id)
         if not execution.cancel_compensates:
-            self._needs.store.finish(state.claim, ExecutionStatus.CANCELLED, None)
-            return self._ended(state.claim, ExecutionStatus.CANCELLED)
+            return self._ends.finish(state.claim, ExecutionStatus.CANCELLED, None)
         return self._unwind(state, definition, ExecutionStatus.CANCELLED, None)
 
     def _failed(
@@ -274,7 +229,7 @@ class SliceRunner:
             return self._compensate(state)
         record = replace(self._needs.errors.record(error), call=state.find_failed_call(error))
         if definition.on_failure is OnFailure.PARK:
-            return self._park(state.claim, ParkReason.FAILURE, record)
+            return self._ends.park(state.claim, ParkReason.FAILURE, record)
         return self._unwind(state, definition, ExecutionStatus.FAILED, record)
 
     # --- undoing ---
@@ -288,8 +243,7 @@ class SliceRunner:
     ) -> SliceOutcome:
         """End, undoing first what has an undo."""
         if not _has_something_to_undo(state):
-            self._needs.store.finish(state.claim, ending, error)
-            return self._ended(state.claim, ending, error)
+            return self._ends.finish(state.claim, ending, error)
         self._needs.store.begin_compensation(state.claim, ending, error)
         # Walk through the body once more: undos beyond where it stopped are known only then.
         state.rewind()
@@ -302,59 +256,19 @@ class SliceRunner:
         except WorkflowSuspended as stop:
             return self._wait_to_undo(state, stop.wait)
         except WorkflowParked as stop:
-            return self._park(state.claim, stop.reason, stop.error)
+            return self._ends.park(state.claim, stop.reason, stop.error)
         if failed:
-            return self._park(state.claim, ParkReason.COMPENSATION_FAILED, _not_undone(failed))
+            return self._ends.park(state.claim, ParkReason.COMPENSATION_FAILED, not_undone(failed))
         execution = self._needs.store.load_execution(state.execution_id)
         ending = execution.ending or ExecutionStatus.FAILED
-        error = None if ending is ExecutionStatus.CANCELLED else _undone_for(execution.error)
-        self._needs.store.finish(state.claim, ending, error)
-        return self._ended(state.claim, ending, error)
+        error = None if ending is ExecutionStatus.CANCELLED else undone_for(execution.error)
+        return self._ends.finish(state.claim, ending, error)
 
     def _wait_to_undo(self, state: SliceState, wait: Wait) -> SliceOutcome:
         self._needs.store.suspend(state.claim, wait)
         execution = state.execution
         self._needs.notifier.tell(lambda o: o.execution_suspended(execution, wait))
         return SliceOutcome(execution_id=execution.id, status=state.claim.status)
-
-    # --- ends ---
-
-    def _park(self, claim: Claim, reason: ParkReason, error: ErrorRecord) -> SliceOutcome:
-        error = self._keep_cause(claim, error)
-        self._needs.store.park(claim, reason, error)
-        logger.error("Execution parked", extra={**_facts(claim), "reason": str(reason)})
-        return self._ended(claim, ExecutionStatus.PARKED, error, reason)
-
-    def _ended(
-        self,
-        claim: Claim,
-        status: ExecutionStatus,
-        error: ErrorRecord | None = None,
-        reason: ParkReason | None = None,
-    ) -> SliceOutcome:
-        execution = claim.execution
-        self._needs.notifier.tell(lambda o: o.execution_finished(execution, status, error))
-        return SliceOutcome(
-            execution_id=execution.id, status=status, park_reason=reason, error=error
-        )
-
-    def _abandon(self, claim: Claim, error: ErrorRecord) -> None:
-        logger.error("Slice abandoned", extra={**_facts(claim), "error": str(error)})
-        try:
-            kept = self._keep_cause(claim, error)
-            self._needs.store.abandon(claim, kept, self._limits.abandon_delay)
-        except LeaseLost:
-            logger.warning("Lease lost, slice dropped", extra=_facts(claim))
-        except Exception:
-            logger.exception("Lease could not be given back; it runs out", extra=_facts(claim))
-
-    def _keep_cause(self, claim: Claim, error: ErrorRecord) -> ErrorRecord:
-        """Add to why an undoing stops what it undoes for, which is told when it ends."""
-        execution = self._needs.store.load_execution(claim.execution_id)
-        if execution.ending is None:
-            return error
-        cause = _undone_for(execution.error)
-        return replace(error, undone_for=cause.to_text() if cause is not None else "")
 
 
 def _interrupt_of(claim: Claim) -> Interrupt | None:
@@ -373,15 +287,7 @@ def _has_waited(claim: Claim) -> bool:
         return True
     execution = claim.execution
     # After a crash it is not known how far the body came since its last wait.
-    return bool(execution.waiting_for) and not execution.recoveries and not _is_deferral(execution)
-
-
-def _is_deferral(execution: Execution) -> bool:
-    try:
-        datetime.fromisoformat(execution.waiting_for)
-    except ValueError:
-        return False
-    return True
+    return bool(execution.waiting_for) and not execution.recoveries and not is_deferral(execution)
 
 
 def _has_something_to_undo(state: SliceState) -> bool:
@@ -390,53 +296,3 @@ def _has_something_to_undo(state: SliceState) -> bool:
         for c in state.claim.checkpoints
     )
     return recorded or bool(state.undoables)
-
-
-def _poison(claim: Claim) -> ErrorRecord:
-    last = claim.execution.error
-    seen = f" The last error: {ErrorRecord.from_text(last)}" if last else ""
-    return ErrorRecord(
-        type="Poison",
-        message=(
-            f"{claim.execution.recoveries} workers in a row were lost while they ran it without "
-            f"a new checkpoint.{seen}"
-        ),
-    )
-
-
-def _not_undone(failed: dict[str, str]) -> ErrorRecord:
-    listed = "; ".join(f"{key}: {error}" for key, error in failed.items())
-    return ErrorRecord(
-        type="CompensationFailed",
-        message=f"not undone: {listed}"[:1000],
-        code=",".join(failed),
-    )
-
-
-def _undone_for(text: str | None) -> ErrorRecord | None:
-    """Return why an execution undoes its steps, by its error: that one, or what it holds."""
-    if not text:
-        return None
-    error = ErrorRecord.from_text(text)
-    return ErrorRecord.from_text(error.undone_for) if error.undone_for else error
-
-
-def _unknown_since(claim: Claim) -> datetime:
-    """Return since when nobody knew the workflow, as the last deferral noted it."""
-    try:
-        since = datetime.fromisoformat(claim.execution.waiting_for)
-    except ValueError:
-        return claim.now
-    return since if since.tzinfo is not None else claim.now
-
-
-def _label(claim: Claim) -> str:
-    return f"{claim.execution.workflow_name} version {claim.execution.workflow_version}"
-
-
-def _facts(claim: Claim) -> dict[str, object]:
-    return {
-        "execution_id": str(claim.execution_id),
-        "workflow": claim.execution.workflow_name,
-        "fence": claim.fence,
-    }

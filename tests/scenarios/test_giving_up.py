@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from durable_django.engine.durable_engine import EngineOptions
-from durable_django.engine.slice_runner import SliceLimits
+from durable_django.engine.slice_outcome import SliceLimits
 from durable_django.testing.crash import SimulatedCrash
 from durable_django.testing.driver import LEASE
 

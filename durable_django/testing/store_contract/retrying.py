@@ -80,7 +80,7 @@ class RetryingContract:
 
     @pytest.mark.parametrize("is_parked", [True, False], ids=["parked", "failed"])
     def test_only_the_failed_call_that_ended_it_is_reopened(
-        self, store: CheckpointStore, is_parked: bool
+        self, store: CheckpointStore, *, is_parked: bool
     ) -> None:
         held = begin(store)
         for position, key in enumerate(("handled", "fatal"), start=1):

@@ -1,0 +1,32 @@
+"""What follows when the code no longer fits its checkpoints."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Literal
+
+from durable_django.engine.replay import StepMismatch
+
+logger = logging.getLogger(__name__)
+
+MismatchPolicy = Literal["park", "warn"] | Callable[[StepMismatch], object]
+
+
+def mismatch_policy(policy: MismatchPolicy) -> Callable[[StepMismatch], object]:
+    """Return what to do when the code does not fit the checkpoints.
+
+    "park" stops the execution for a person, "warn" logs and goes on by name; a function may do
+    either: raise `NonDeterminismError` to park.
+    """
+    if callable(policy):
+        return policy
+    return _park if policy == "park" else _warn
+
+
+def _park(mismatch: StepMismatch) -> None:
+    raise mismatch.to_error()
+
+
+def _warn(mismatch: StepMismatch) -> None:
+    logger.warning("%s", mismatch.to_error())
