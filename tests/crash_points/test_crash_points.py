@@ -1,0 +1,36 @@
+"""Die for real at every point of every story, recover, and find nothing wrong."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from tests.crash_points.campaign import Campaign
+from tests.crash_points.stories import STORIES
+from tests.crash_points.story import Story
+
+logger = logging.getLogger(__name__)
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+def test_story_survives_a_crash_at_every_point(story: Story, tmp_path: Path, stride: int) -> None:
+    # Not the same points of every story, and always those before an act.
+    first = 1 + 2 * (STORIES.index(story) % max(1, stride // 2))
+
+    report = Campaign(story, tmp_path).run(first=first, stride=stride)
+
+    logger.info("%s", report.summary())
+    assert not report.violations, report.describe()
+    assert report.crashes == len(range(first, report.points + 1, stride))
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+def test_instrument_sees_every_act_from_both_sides(story: Story, tmp_path: Path) -> None:
+    _, points = Campaign(story, tmp_path).run_undisturbed()
+
+    sides = [point.partition(" ")[0] for point, _ in points]
+    assert sides == ["before", "after"] * (len(sides) // 2)
+    assert len(points) >= story.min_points
