@@ -193,14 +193,16 @@ class CheckpointNotCommittedError(DurableError):
     """A transaction ended without committing and without an error.
 
     Django does this when code inside the block swallowed a database error, called
-    `set_rollback(True)` or closed the connection. Nothing of the block was stored.
+    `set_rollback(True)` or closed the connection; a connection that breaks is told the same way.
+    Nothing of the block was stored.
     """
 
     def __init__(self, what: str) -> None:
         self.what = what
         super().__init__(
             f"{what} did not commit: code inside its transaction swallowed a database error, "
-            f"called set_rollback(True) or closed the connection. Nothing of it was stored."
+            f"called set_rollback(True) or closed the connection, or the connection was lost. "
+            f"Nothing of it was stored."
         )
 
 

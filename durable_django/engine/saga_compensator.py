@@ -21,7 +21,7 @@ from durable_django.engine.retry_executor import RetryExecutor
 from durable_django.engine.slice_state import SliceState, Undoable, error_of
 from durable_django.engine.step_executor import code_of, path_of
 from durable_django.engine.suspension import WorkflowParked, WorkflowSuspended
-from durable_django.exceptions import NonDeterminismError
+from durable_django.exceptions import CheckpointNotCommittedError, NonDeterminismError
 
 
 class SagaCompensator:
@@ -124,7 +124,7 @@ class SagaCompensator:
         try:
             outcome = self._run(attempt, undoable, perform)
         except Exception as error:  # noqa: BLE001 -- the action's failure, or the database's
-            if failures:
+            if failures and not isinstance(error, CheckpointNotCommittedError):
                 return self._failed(call, attempt, failures[0], undoable)
             self._state.abandon(error)
         self._state.wrote(outcome)

@@ -28,6 +28,7 @@ from durable_django.engine.retry_executor import RetryExecutor, Verdict
 from durable_django.engine.slice_state import SliceState, Undoable, error_of
 from durable_django.engine.suspension import WorkflowInterrupted, WorkflowSuspended
 from durable_django.exceptions import (
+    CheckpointNotCommittedError,
     DefinitionError,
     PayloadError,
     StepFailedError,
@@ -189,7 +190,7 @@ class StepExecutor:
                 return self._run_atomic(attempt, perform)
             return self._run_external(perform)
         except Exception as error:  # noqa: BLE001 -- the action's failure, or the database's
-            if failures:
+            if failures and not isinstance(error, CheckpointNotCommittedError):
                 return self._failed(call, attempt, failures[0], options)
             self._state.abandon(error)
 

@@ -78,7 +78,7 @@ def wait_until(condition: Callable[[], Any], *processes: WorkerProcess) -> Any:
     ends = time.monotonic() + PATIENCE_S
     while not (value := condition()):
         if time.monotonic() > ends:
-            logs = "\n".join(process.log[-3000:] for process in processes)
+            logs = "\n".join(process.log[-60000:] for process in processes)
             raise AssertionError(f"Not so within {PATIENCE_S:g} s. Logs:\n{logs}")
         time.sleep(0.02)
     return value

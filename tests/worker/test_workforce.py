@@ -156,7 +156,7 @@ def test_after_a_fork_nothing_of_the_parent_is_used() -> None:
 def test_the_command_drains(capsys: pytest.CaptureFixture[str]) -> None:
     plain.start_many([(3,)] * 30)
     nap.start(3_600_000)
-    call_command("durable_worker", "--drain", "--threads", "2")
+    call_command("durable_worker", "--drain", "--threads", "2", "--queue", "default")
     assert statuses() == ["completed"] * 30 + ["suspended"]
     assert capsys.readouterr().out == "durable_worker serves default.\ndurable_worker ended.\n"
     assert OrmHeartbeats().list() == []

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import OperationalError, connections, models, transaction
+from django.db import InterfaceError, OperationalError, connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from durable_django.exceptions import DurableCallError
@@ -192,3 +192,12 @@ def is_transient(error: OperationalError) -> bool:
     if error.args and error.args[0] in _MYSQL_TRANSIENT:
         return True
     return "is locked" in str(error)
+
+
+def is_disconnection(error: BaseException, before: object, connection: BaseDatabaseWrapper) -> bool:
+    """Say whether `error` comes of the loss of `before`, the driver's connection until then."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, (OperationalError, InterfaceError)):
+        cause = cause.__cause__ or cause.__context__
+    # Django puts another in its place when it cannot roll back on the one it had.
+    return cause is not None and connection.connection is not before

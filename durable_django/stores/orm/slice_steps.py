@@ -20,7 +20,7 @@ from durable_django.stores.orm.checkpoint_rows import (
     mark_compensated,
 )
 from durable_django.stores.orm.commit_proof import CommitProof
-from durable_django.stores.orm.database import Database, is_transient
+from durable_django.stores.orm.database import Database, is_disconnection, is_transient
 from durable_django.stores.orm.fencing import (
     find_interrupt,
     take_fence,
@@ -127,19 +127,25 @@ def _commit_together(
 ) -> Checkpoint:
     """Run the action, then `write` what it returned, in one transaction that provably committed.
 
-    If the database undoes it all as a deadlock's victim while `write` runs, all is done again.
+    If the database undoes it all as a deadlock's victim while `write` runs, all is done again. If
+    the connection breaks while the action runs, that is no failure of the action.
     """
     db.refuse_open_transaction()
     what = f"The transaction of {checkpoint.key!r} in execution {claim.execution_id}"
     for tries_left in reversed(range(_MAX_TRIES)):
-        done = None
+        done = before = None
         try:
             with transaction.atomic(using=db.alias, durable=True):
+                before = db.connection.connection
                 proof = CommitProof(db.alias)
                 done = action()
                 write(done)
-        except Error as exc:
-            if done is None:  # the action's own error: the engine records it
+        except Exception as exc:
+            if done is None:  # the action's own error: the engine records it, unless it is ours
+                if is_disconnection(exc, before, db.connection):
+                    raise CheckpointNotCommittedError(what) from exc
+                raise
+            if not isinstance(exc, Error):
                 raise
             if tries_left and isinstance(exc, OperationalError) and is_transient(exc):
                 continue

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from durable_django.domain.checkpoint import Checkpoint
@@ -64,6 +64,57 @@ def test_a_step_that_did_not_commit_says_so(store: OrmCheckpointStore, how: str)
     assert not Doorbell.objects.filter(slot="a").exists()
     assert store.list_checkpoints(claim.execution_id) == []
     assert store.complete(claim, "null") is None
+
+
+#: Has the server cut the connection that asks for it.
+CUT = {
+    "postgresql": "SELECT pg_terminate_backend(pg_backend_pid())",
+    "mysql": "KILL CONNECTION CONNECTION_ID()",
+}
+
+
+def _be_cut() -> None:
+    _write()
+    with connection.cursor() as cursor:
+        cursor.execute(CUT[connection.vendor])
+        cursor.execute("SELECT 1")
+
+
+def _be_cut_and_wrap() -> None:
+    try:
+        _be_cut()
+    except OperationalError:
+        raise LookupError("not found")  # noqa: B904 -- as user code does
+
+
+@pytest.mark.skipif(connection.vendor not in CUT, reason="It has no connection to cut.")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("action", [_be_cut, _be_cut_and_wrap])
+def test_a_lost_connection_is_no_failure_of_the_action(
+    store: OrmCheckpointStore, action: Callable[[], None]
+) -> None:
+    claim = begin(store)
+
+    with pytest.raises(CheckpointNotCommittedError, match="connection was lost"):
+        store.run_atomic(claim, make_checkpoint(claim.execution_id), _acting(claim, action))
+
+    assert not Doorbell.objects.filter(slot="a").exists()
+    assert store.complete(claim, "null") is None
+
+
+def _fail_on_a_good_connection() -> None:
+    raise OperationalError("some other database is away")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_error_on_a_good_connection_is_the_actions_own(
+    store: OrmCheckpointStore,
+) -> None:
+    claim = begin(store)
+    acting = _acting(claim, _fail_on_a_good_connection)
+
+    with pytest.raises(OperationalError, match="some other"):
+        store.run_atomic(claim, make_checkpoint(claim.execution_id), acting)
 
 
 @pytest.mark.django_db(transaction=True)
