@@ -83,7 +83,7 @@ class SignalInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]  # 
 class WorkflowExecutionAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]  # as above
     """Executions, newest first."""
 
-    list_display = ("id", "workflow_name", "status", "key", "queue", "wake_at", "created_at")
+    list_display = ("workflow_name", "key", "status", "queue", "wake_at", "created_at")
     list_filter = ("status",)
     ordering = ("-id",)
     list_per_page = 50

@@ -105,7 +105,7 @@ def measure(engine: DurableEngine, count: int, runs: int) -> None:
             REPORT.append((f"  per step, {steps} steps", f"{per_step:8.3f} ms"))
     ended = ended_rate(engine, five_atomic_steps, count, runs)
     REPORT.append(("start → end, 5 atomic steps", f"{ended:8.0f} /s  {1000 / ended:6.2f} ms each"))
-    measure_latencies(engine)
+    measure_latencies()
 
 
 def median_rate(runs: int, count: int, act: Callable[[], Any]) -> float:
@@ -143,13 +143,13 @@ def raw_commits(count: int) -> None:
         cursor.execute("DELETE FROM durable_django_doorbell WHERE slot LIKE 'bench:%%'")
 
 
-def measure_latencies(engine: DurableEngine) -> None:
-    """Measure lateness of timers and signals with a worker that looks every 20 ms at the latest."""
+def measure_latencies() -> None:
+    """Measure lateness of timers and signals beside the loop of `durable_worker`, in a thread."""
     stop = threading.Event()
-    worker = threading.Thread(target=work_until, args=(engine, stop))
+    worker = threading.Thread(target=work_until, args=(stop,))
     worker.start()
     try:
-        naps = [nap.start(100 + 13 * i) for i in range(100)]
+        naps = [nap.start(500 + 13 * i) for i in range(100)]
         late = [lateness(handle) for handle in naps]
         REPORT.append(("timer lateness p50 / p95", spread(late)))
         latencies = []
@@ -166,13 +166,11 @@ def measure_latencies(engine: DurableEngine) -> None:
         worker.join()
 
 
-def work_until(engine: DurableEngine, stop: threading.Event) -> None:
-    while not stop.is_set():
-        if not engine.advance("default", 20):
-            alarm = engine.store.next_alarm(["default"])
-            left = 0.02 if alarm is None else (alarm - engine.store.now()).total_seconds()
-            stop.wait(min(max(left, 0.0005), 0.02))
-    connections.close_all()
+def work_until(stop: threading.Event) -> None:
+    try:
+        runtime.run_loop(["default"], stop)
+    finally:
+        connections.close_all()
 
 
 def lateness(handle: Any) -> float:

@@ -22,10 +22,19 @@ _ORPHANED = (
 )
 
 
+#: SQLite takes at most 1,000 conditions in a row.
+_RENEWED_AT_ONCE = 200
+
+
 def renew(db: Database, claims: Iterable[Claim], lease: timedelta) -> set[UUID]:
     held = list(claims)
-    if not held:
-        return set()
+    renewed: set[UUID] = set()
+    for begin in range(0, len(held), _RENEWED_AT_ONCE):
+        renewed |= _renew(db, held[begin : begin + _RENEWED_AT_ONCE], lease)
+    return renewed
+
+
+def _renew(db: Database, held: list[Claim], lease: timedelta) -> set[UUID]:
     moment = db.moment()
     lease_end = moment.plus(lease)
     params = [param for claim in held for param in key_of(db, claim)]

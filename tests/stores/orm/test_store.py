@@ -235,11 +235,11 @@ class TestManyAtOnce:
         assert store.renew([], LEASE) == set()
 
     def test_claims_and_renewals_cover_a_large_batch(self, store: OrmCheckpointStore) -> None:
-        store.insert_executions([make_new_execution() for _ in range(300)])
+        store.insert_executions([make_new_execution() for _ in range(1200)])
 
-        claims = store.claim_due("default", 300, LEASE, "ana")
+        claims = store.claim_due("default", 1200, LEASE, "ana")
 
-        assert len(store.renew(claims, LEASE)) == 300
+        assert len(store.renew(claims, LEASE)) == 1200
         assert all(a.execution_id < b.execution_id for a, b in pairwise(claims[:2]))
 
 
