@@ -247,14 +247,15 @@ def build_options(conf: DurableSettings) -> EngineOptions:
 def transaction_depth() -> int:
     """Return how many transactions of user code are open in this thread, over all databases.
 
-    The ones a TestCase wraps around each test do not count.
+    A connection with autocommit off counts as one; what a TestCase wraps around a test does not.
     """
-    return sum(
-        1
-        for connection in connections.all(initialized_only=True)
-        for block in connection.atomic_blocks
-        if not getattr(block, "_from_testcase", False)
-    )
+    depth = 0
+    for connection in connections.all(initialized_only=True):
+        if connection.in_atomic_block:
+            depth += sum(not getattr(b, "_from_testcase", False) for b in connection.atomic_blocks)
+        elif connection.connection is not None and not connection.get_autocommit():
+            depth += 1
+    return depth
 
 
 def _threads(conf: DurableSettings, dispatcher: Dispatcher) -> int:

@@ -7,6 +7,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from durable_django.domain.status import WaitKind
+from durable_django.exceptions import DefinitionError
+
+#: No wait is longer; one that has no end is a wait for a signal without a timeout.
+LONGEST_WAIT = timedelta(days=36_500)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,3 +39,15 @@ class Suspension(StrEnum):
     SUSPENDED = "suspended"
     #: Not suspended: signals arrived since the slice looked last; they are in the claim now.
     SIGNALLED = "signalled"
+
+
+def check_wait(what: str, duration: timedelta) -> None:
+    """Refuse a wait whose end no database could hold.
+
+    Raises:
+        DefinitionError: It is negative, or longer than a hundred years.
+    """
+    if not timedelta(0) <= duration <= LONGEST_WAIT:
+        raise DefinitionError(
+            f"{what} lasts {duration}; it must be from 0 to {LONGEST_WAIT.days} days."
+        )

@@ -26,29 +26,29 @@ class BusinessErrors:
         self, error: Exception, raises: tuple[type[Exception], ...], *, attempts: int
     ) -> ErrorRecord:
         """Return what is stored of an error that is an instance of a class in `raises`."""
-        named = next(cls for cls in raises if isinstance(error, cls))
+        # Named itself, if it is; a base that stands before it in the tuple is not what it is.
+        fitting = [cls for cls in raises if isinstance(error, cls)]
+        named = type(error) if type(error) in fitting else fitting[0]
         return self._errors.record(
             error,
             code=_PREFIX + class_name(named),
             attempts=attempts,
-            args=self._encode_state(error),
+            args="" if self._errors.redacts else self._encode_state(error),
         )
 
     def rebuild(self, record: ErrorRecord, raises: tuple[type[Exception], ...]) -> Exception | None:
         """Return the error that `record` tells of, if the code still names its class; else None.
 
-        A subclass of a named class is raised as itself where this process has it loaded, else as
-        the named class. Its `args` and attributes are what was stored; of what is no JSON, the
-        `args` become the message and an attribute is left out.
+        An instance of a subclass comes back as the class that was named. Its `args` and
+        attributes are what was stored; of what is no JSON, the `args` become the message and an
+        attribute is left out. With an `error_formatter` nothing but its message is stored.
         """
         if not record.code.startswith(_PREFIX):
             return None
         named_as = record.code.removeprefix(_PREFIX)
         for named in raises:
-            family = _family(named)
-            exact = next((cls for cls in family if class_name(cls) == record.type), None)
-            if exact is not None or class_name(named) == named_as:
-                return self._build(exact or named, record)
+            if class_name(named) == named_as:
+                return self._build(named, record)
         return None
 
     def _build(self, cls: type[Exception], record: ErrorRecord) -> Exception:
@@ -88,11 +88,3 @@ def _construct(cls: type[Exception], args: tuple[Any, ...]) -> Exception:
         error = cls.__new__(cls)
         error.args = args
     return error
-
-
-def _family(cls: type[Exception]) -> list[type[Exception]]:
-    """Return the class and all its loaded subclasses."""
-    family = [cls]
-    for member in family:
-        family.extend(sub for sub in member.__subclasses__() if sub not in family)
-    return family

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from uuid import UUID
 from durable_django.domain.identifiers import check_name
 from durable_django.domain.retry_policy import RetryPolicy
 from durable_django.engine.current_step import current_step
+from durable_django.engine.error_recorder import printable
 from durable_django.engine.replay_logger import ReplayLogger
 from durable_django.engine.retry_executor import RetryExecutor
 from durable_django.engine.signal_manager import NO_DEFAULT, SignalManager
@@ -116,7 +118,9 @@ class WorkflowContext:
                 ORM writes happen exactly once. Keep it short and keep other systems out of it.
             at_most_once: If a crash leaves it unknown whether the action ran, fail with
                 `UnknownOutcomeError` instead of running it again.
-            raises: Business errors: not tried again, and raised as themselves, live and on replay.
+            raises: Business errors: not tried again, and raised as themselves, live and on replay;
+                an instance of a subclass as the class that is named here. What they hold is stored
+                like a payload.
             serialize: Turns the result into something JSON-storable.
             deserialize: Turns what `serialize` gave back into the result.
             fallback: What the step returns instead of failing for good.
@@ -235,9 +239,23 @@ class WorkflowContext:
         """Tell people how far the workflow is: `done` of `total`, in units of your choice.
 
         Stored at once; not while the body replays.
+
+        Raises:
+            DefinitionError: `done` or `total` is no finite number.
         """
+        for number in (done, total):
+            if number is not None and not _is_finite(number):
+                raise DefinitionError(f"Progress is told in finite numbers, not {number!r:.60}.")
         if self._state.replay.is_replaying or self._state.is_undoing:
             return
         with self._state.durable_call("Progress"):
-            told: dict[str, object] = {"done": done, "total": total, "message": message[:200]}
+            told: dict[str, object] = {
+                "done": done,
+                "total": total,
+                "message": printable(message, 200),
+            }
             self._state.write(self._state.needs.store.record_progress, self._state.claim, told)
+
+
+def _is_finite(number: object) -> bool:
+    return isinstance(number, int | float) and math.isfinite(number)

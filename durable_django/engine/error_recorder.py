@@ -29,6 +29,11 @@ class ErrorRecorder:
         self._formatter = formatter
         self._tracebacks = tracebacks
 
+    @property
+    def redacts(self) -> bool:
+        """Whether a formatter decides what of an error is stored."""
+        return self._formatter is not None
+
     def record(
         self, error: BaseException, *, code: str = "", attempts: int = 1, args: str = ""
     ) -> ErrorRecord:

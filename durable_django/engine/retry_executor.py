@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from datetime import timedelta
 
-from durable_django.domain.retry_policy import RetryPolicy
+from durable_django.domain.retry_policy import LONGEST_DELAY, RetryPolicy
 from durable_django.exceptions import PayloadError, RetryAfter, Terminal
 
 
@@ -47,7 +47,8 @@ class RetryExecutor:
         if isinstance(error, (Terminal, PayloadError, *business)):
             return GIVE_UP
         if isinstance(error, RetryAfter):
-            return Verdict(error.delay) if attempt < policy.max_attempts else GIVE_UP
+            delay = min(error.delay, LONGEST_DELAY)
+            return Verdict(delay) if attempt < policy.max_attempts else GIVE_UP
         if policy.allows(error, attempt):
             return Verdict(policy.delay_after(attempt, self._rng))
         return GIVE_UP

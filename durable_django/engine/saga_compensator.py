@@ -19,8 +19,9 @@ from durable_django.engine.current_step import StepInfo, running
 from durable_django.engine.replay import Call
 from durable_django.engine.retry_executor import RetryExecutor
 from durable_django.engine.slice_state import SliceState, Undoable, error_of
-from durable_django.engine.step_executor import code_of, path_of
+from durable_django.engine.step_executor import code_of
 from durable_django.engine.suspension import WorkflowParked, WorkflowSuspended
+from durable_django.engine.witnesses import path_of
 from durable_django.exceptions import CheckpointNotCommittedError, NonDeterminismError
 
 

@@ -14,11 +14,11 @@ from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.error_record import ErrorRecord
 from durable_django.domain.signal import Signal
 from durable_django.domain.status import CheckpointKind, CheckpointStatus, WaitKind
-from durable_django.domain.wait import Suspension, Wait
+from durable_django.domain.wait import Suspension, Wait, check_wait
 from durable_django.engine.replay import Call
 from durable_django.engine.slice_state import SliceState
 from durable_django.engine.suspension import WorkflowSuspended
-from durable_django.exceptions import DefinitionError, SignalTimeoutError
+from durable_django.exceptions import SignalTimeoutError
 
 #: Stands for "no default": None and every other value may be one.
 NO_DEFAULT: Any = ...
@@ -32,8 +32,8 @@ class SignalManager:
 
     def wait(self, name: str, timeout: timedelta | None, default: Any) -> Any:  # noqa: RET503 -- fail() raises
         """Return the payload of the next signal of this name; see `WorkflowContext.wait_signal`."""
-        if timeout is not None and timeout < timedelta(0):
-            raise DefinitionError(f"Wait for {name!r}: its timeout must be 0 or longer.")
+        if timeout is not None:
+            check_wait(f"Wait for {name!r}", timeout)
         call = self._state.replay.enter(CheckpointKind.SIGNAL, name)
         outcome = call.settled
         if outcome is None:

@@ -6,8 +6,9 @@ Deferred, parked, finished or given up: each is one write of the store, and the 
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from durable_django.domain.claim import Claim
 from durable_django.domain.error_record import ErrorRecord
@@ -16,9 +17,15 @@ from durable_django.domain.status import ExecutionStatus, ParkReason, WaitKind
 from durable_django.domain.wait import Wait
 from durable_django.engine.slice_outcome import SliceLimits, SliceOutcome
 from durable_django.engine.slice_state import SliceNeeds
+from durable_django.exceptions import InvalidTransitionError
 from durable_django.ports.checkpoint_store import LeaseLost
 
 logger = logging.getLogger(__name__)
+
+#: What an execution waits for that was deferred: since when. No name begins like this.
+_DEFERRED = "~unknown since "
+#: A slice that breaks off again and again is left alone for up to this long.
+_LONGEST_ABANDON = timedelta(minutes=5)
 
 
 class SliceEnder:
@@ -40,7 +47,7 @@ class SliceEnder:
         logger.warning("Workflow unknown here, execution deferred", extra=facts_of(claim))
         wait = Wait(
             kind=WaitKind.DEFERRED,
-            name=since.isoformat(),
+            name=_DEFERRED + since.isoformat(),
             after=self._limits.unknown_workflow_delay,
         )
         self._needs.store.release(claim, wait)
@@ -50,8 +57,23 @@ class SliceEnder:
         """Stop the execution for a person."""
         error = self._keep_cause(claim, error)
         self._needs.store.park(claim, reason, error)
+        self._heed_late_cancel(claim)
         logger.error("Execution parked", extra={**facts_of(claim), "reason": str(reason)})
         return self.ended(claim, ExecutionStatus.PARKED, error, reason)
+
+    def _heed_late_cancel(self, claim: Claim) -> None:
+        """Wake what was parked although a cancel had been accepted while its slice ran."""
+        if claim.status is ExecutionStatus.COMPENSATING:
+            return
+        execution = self._needs.store.load_execution(claim.execution_id)
+        is_late = execution.cancel_requested_at and not claim.execution.cancel_requested_at
+        if is_late and execution.status is ExecutionStatus.PARKED:
+            with suppress(InvalidTransitionError):  # a person was faster
+                self._needs.store.request_cancel(
+                    execution.id,
+                    execution.cancel_reason,
+                    compensates=execution.cancel_compensates,
+                )
 
     def ended(
         self,
@@ -84,11 +106,16 @@ class SliceEnder:
         logger.error("Slice abandoned", extra={**facts_of(claim), "error": str(error)})
         try:
             kept = self._keep_cause(claim, error)
-            self._needs.store.abandon(claim, kept, self._limits.abandon_delay)
+            self._needs.store.abandon(claim, kept, self._abandon_delay(claim))
         except LeaseLost:
             logger.warning("Lease lost, slice dropped", extra=facts_of(claim))
         except Exception:
             logger.exception("Lease could not be given back; it runs out", extra=facts_of(claim))
+
+    def _abandon_delay(self, claim: Claim) -> timedelta:
+        """Return a delay that doubles each time: what is away should have time to come back."""
+        doublings = min(claim.execution.recoveries, 20)
+        return min(self._limits.abandon_delay * 2**doublings, _LONGEST_ABANDON)
 
     def _keep_cause(self, claim: Claim, error: ErrorRecord) -> ErrorRecord:
         """Add to why an undoing stops what it undoes for, which is told when it ends."""
@@ -101,11 +128,7 @@ class SliceEnder:
 
 def is_deferral(execution: Execution) -> bool:
     """Say whether the execution waited last because its workflow was unknown to a worker."""
-    try:
-        datetime.fromisoformat(execution.waiting_for)
-    except ValueError:
-        return False
-    return True
+    return execution.waiting_for.startswith(_DEFERRED)
 
 
 def poison(claim: Claim) -> ErrorRecord:
@@ -115,8 +138,8 @@ def poison(claim: Claim) -> ErrorRecord:
     return ErrorRecord(
         type="Poison",
         message=(
-            f"{claim.execution.recoveries} workers in a row were lost while they ran it without "
-            f"a new checkpoint.{seen}"
+            f"{claim.execution.recoveries} workers in a row were lost while they ran it, or broke "
+            f"off, without a new checkpoint.{seen}"
         ),
     )
 
@@ -141,11 +164,9 @@ def undone_for(text: str | None) -> ErrorRecord | None:
 
 def _unknown_since(claim: Claim) -> datetime:
     """Return since when nobody knew the workflow, as the last deferral noted it."""
-    try:
-        since = datetime.fromisoformat(claim.execution.waiting_for)
-    except ValueError:
+    if not is_deferral(claim.execution):
         return claim.now
-    return since if since.tzinfo is not None else claim.now
+    return datetime.fromisoformat(claim.execution.waiting_for.removeprefix(_DEFERRED))
 
 
 def _label(claim: Claim) -> str:

@@ -97,7 +97,7 @@ class SliceRunner:
 
     def _announce(self, claim: Claim) -> None:
         execution = claim.execution
-        if claim.fence == 1:
+        if _is_new(claim):
             self._needs.notifier.tell(lambda o: o.execution_started(execution))
         else:
             self._needs.notifier.tell(lambda o: o.execution_resumed(execution))
@@ -227,6 +227,9 @@ class SliceRunner:
         if state.is_undoing:
             # The body fails again where it failed before: by now it has told all its undos.
             return self._compensate(state)
+        if self._needs.store.load_execution(state.execution_id).cancel_requested_at is not None:
+            # Accepted while the failure happened: it says how to end.
+            return self._interrupted(state, definition, Interrupt.CANCEL)
         record = replace(self._needs.errors.record(error), call=state.find_failed_call(error))
         if definition.on_failure is OnFailure.PARK:
             return self._ends.park(state.claim, ParkReason.FAILURE, record)
@@ -279,6 +282,13 @@ def _interrupt_of(claim: Claim) -> Interrupt | None:
     if execution.expires_at is not None and execution.expires_at <= claim.now:
         return Interrupt.EXPIRED
     return Interrupt.PAUSE if execution.pause_requested_at is not None else None
+
+
+def _is_new(claim: Claim) -> bool:
+    """Say whether no slice has run the body yet: at most it was given back or deferred unbegun."""
+    execution = claim.execution
+    is_untouched = not execution.waiting_for or is_deferral(execution)
+    return is_untouched and not claim.checkpoints and not (execution.epoch or execution.recoveries)
 
 
 def _has_waited(claim: Claim) -> bool:

@@ -27,6 +27,7 @@ from durable_django.engine.replay import Call
 from durable_django.engine.retry_executor import RetryExecutor, Verdict
 from durable_django.engine.slice_state import SliceState, Undoable, error_of
 from durable_django.engine.suspension import WorkflowInterrupted, WorkflowSuspended
+from durable_django.engine.witnesses import path_of, tell_differences
 from durable_django.exceptions import (
     CheckpointNotCommittedError,
     DefinitionError,
@@ -84,6 +85,7 @@ class StepExecutor:
         """Return the step's result; see `WorkflowContext.step`."""
         call = self._state.replay.enter(CheckpointKind.STEP, name)
         if call.settled is not None:
+            tell_differences(call.settled, action, args, self._payloads)
             return self._recorded(call, call.settled, options)
         self._state.check_may_begin()
         self._wait_for_retry(call)
@@ -314,12 +316,3 @@ def code_of(error: Exception) -> str:
     if isinstance(error, ActionTimedOut):
         return "timeout"
     return "payload" if isinstance(error, PayloadError) else ""
-
-
-def path_of(action: Callable[..., Any]) -> str:
-    """Return the import path of an action, for people and as a witness."""
-    while isinstance(action, partial):
-        action = action.func
-    name = getattr(action, "__qualname__", None) or type(action).__qualname__
-    module = getattr(action, "__module__", None) or type(action).__module__
-    return f"{module}.{name}"[:255]

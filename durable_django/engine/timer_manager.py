@@ -10,12 +10,10 @@ from datetime import datetime, timedelta
 
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.status import CheckpointKind, CheckpointStatus, WaitKind
-from durable_django.domain.wait import Wait
+from durable_django.domain.wait import Wait, check_wait
 from durable_django.engine.slice_state import SliceState
 from durable_django.engine.suspension import WorkflowSuspended
 from durable_django.exceptions import DefinitionError
-
-_ZERO = timedelta(0)
 
 
 class TimerManager:
@@ -26,8 +24,7 @@ class TimerManager:
 
     def sleep(self, name: str, duration: timedelta) -> None:
         """Pass once `duration` has gone by since the first time; see `WorkflowContext.sleep`."""
-        if duration < _ZERO:
-            raise DefinitionError(f"Sleep {name!r} lasts {duration}; it must be 0 or longer.")
+        check_wait(f"Sleep {name!r}", duration)
         self._pass_or_wait(name, after=duration)
 
     def sleep_until(self, name: str, instant: datetime) -> None:

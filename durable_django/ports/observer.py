@@ -31,7 +31,10 @@ class Observer:
     def execution_finished(
         self, execution: Execution, status: ExecutionStatus, error: ErrorRecord | None
     ) -> None:
-        """Hear that the execution ended (COMPLETED, FAILED, CANCELLED) or was PARKED or PAUSED."""
+        """Hear that a slice ended the execution (COMPLETED, FAILED, CANCELLED), PARKED or PAUSED it.
+
+        What is paused while no slice runs it is not told.
+        """
 
     def step_started(self, execution: Execution, checkpoint: Checkpoint) -> None:
         """Hear that an attempt of a step is about to run its action."""

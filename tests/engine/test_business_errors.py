@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from durable_django.codecs.tagged_json import TaggedJsonCodec
@@ -48,8 +50,29 @@ def there_and_back(error, *raises, named_later=None):
     return business.rebuild(stored, raises if named_later is None else named_later)
 
 
-def test_a_subclass_is_raised_as_itself():
-    assert type(there_and_back(Stolen("card"), Declined)) is Stolen
+def test_a_subclass_is_raised_as_the_class_that_is_named():
+    assert type(there_and_back(Stolen("card"), Declined)) is Declined
+
+
+def test_a_subclass_that_is_named_too_is_raised_as_itself():
+    assert type(there_and_back(Stolen("card"), Declined, Stolen)) is Stolen
+
+
+def test_the_database_cannot_choose_the_class():
+    record = business.record(Declined("card"), (Exception,), attempts=1)
+    forged = replace(record, type="subprocess.CalledProcessError")
+
+    assert type(business.rebuild(forged, (Exception,))) is Exception
+
+
+def test_a_formatter_decides_all_that_is_stored():
+    recorder = ErrorRecorder(lambda _: "hidden")
+    redacting = BusinessErrors(recorder, Payloads(TaggedJsonCodec()))
+
+    record = redacting.record(Declined("4111"), (Declined,), attempts=1)
+
+    assert "4111" not in record.to_text()
+    assert redacting.rebuild(record, (Declined,)).args == ("hidden",)
 
 
 def test_a_subclass_that_is_not_loaded_is_raised_as_the_class_that_is_named():

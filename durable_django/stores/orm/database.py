@@ -146,9 +146,14 @@ class Database:
     # --- transactions that are somebody else's ---
 
     def is_inside_transaction(self) -> bool:
-        """Say whether the caller's `atomic()` is open; Django's TestCase does not count."""
+        """Say whether what is written now waits for somebody else's commit.
+
+        Inside the caller's `atomic()`, and with autocommit off; Django's TestCase does not count.
+        """
         blocks: list[Any] = getattr(self.connection, "atomic_blocks", [])
-        return bool(blocks) and not blocks[-1]._from_testcase  # noqa: SLF001 -- as atomic(durable=True) does
+        if blocks:
+            return not blocks[-1]._from_testcase  # noqa: SLF001 -- as atomic(durable=True) does
+        return self.connection.connection is not None and not self.connection.get_autocommit()
 
     def refuse_open_transaction(self) -> None:
         """Raise unless what is written now commits at once.
@@ -158,8 +163,9 @@ class Database:
         """
         if self.is_inside_transaction():
             raise DurableCallError(
-                "A durable call stands inside transaction.atomic(): if the block rolled back, what "
-                "was recorded would be lost. Move the block into a step, or use atomic=True."
+                "A durable call stands inside transaction.atomic(), or autocommit is off: if the "
+                "transaction rolled back, what was recorded would be lost. Move the block into a "
+                "step, or use atomic=True; leave autocommit on."
             )
 
     def _execute(self, sql: str, params: Iterable[Any]) -> int:
