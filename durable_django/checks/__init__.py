@@ -11,6 +11,7 @@ E010          a database (or a version of it) that is not supported
 E011          `Q_CLUSTER["timeout"]` is not a whole number
 E015, W015    SQLite without IMMEDIATE transactions; without WAL
 E018, E019    `USE_TZ` is off; the database has a `TIME_ZONE` of its own
+E020          autocommit of the database is off: nothing would commit
 E030          `DURABLE["DATABASE"]` names no database
 E031          a dotted path of `DURABLE` cannot be imported
 W011          `Q_CLUSTER["retry"]` is not longer than `timeout`

@@ -40,6 +40,7 @@ def check_database(**_: Any) -> list[CheckMessage]:
     by_vendor = _check_sqlite if connection.vendor == "sqlite" else _check_server
     return [
         *by_vendor(connection),
+        *_check_autocommit(connection),
         *_check_time_zone(connection),
         *_check_requests(connection),
         *_check_routers(alias),
@@ -100,6 +101,16 @@ def _is_read_committed(vendor: str, options: Mapping[str, Any]) -> bool:
         # None is the server's own default, REPEATABLE READ.
         return str(level).lower() == "read committed"
     return level in (None, POSTGRES_READ_COMMITTED)
+
+
+def _check_autocommit(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
+    if not connection.settings_dict.get("AUTOCOMMIT", True):
+        yield Error(
+            f"AUTOCOMMIT of database {connection.alias!r} is False: checkpoints, leases and "
+            f"timers would not commit, and be lost with the connection.",
+            hint="Remove it, or name another database in DURABLE['DATABASE'].",
+            id="durable_django.E020",
+        )
 
 
 def _check_time_zone(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from durable_django.domain.identifiers import check_key, check_name
+from durable_django.domain.identifiers import check_name, check_queue
 from durable_django.domain.status import Guarantee
 from durable_django.exceptions import DefinitionError
 
@@ -46,7 +46,7 @@ class WorkflowDefinition:
     def __post_init__(self) -> None:
         """Refuse what could not work, where it is written."""
         check_name("workflow", self.name)
-        check_key("queue", self.queue)
+        check_queue(self.queue)
         if type(self.version) is not int or self.version < 1:
             raise DefinitionError(
                 f"Workflow {self.name!r}: its version is a whole number from 1 on."

@@ -62,8 +62,11 @@ class Execution:
     fence: int = 0
     #: For people only: never decided on.
     lease_owner: str = ""
-    #: Claims since the last new checkpoint that found it held by a worker that had gone.
+    #: Claims since the last new checkpoint that found it held by a worker that had gone; after
+    #: the first, only by one that had begun to run it.
     recoveries: int = 0
+    #: The last fence under which a worker noted that it begins to run it.
+    begun_fence: int = 0
     #: How often a person retried it.
     epoch: int = 0
     #: How many signals were accepted; the position of the next one is this plus 1.

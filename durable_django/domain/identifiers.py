@@ -18,6 +18,8 @@ else:
 
 MAX_NAME_LENGTH = 200
 MAX_KEY_LENGTH = 255
+#: Shorter than a key: names of slots are made of it, and these are keys.
+MAX_QUEUE_LENGTH = 200
 #: Letters, digits, `_ . : -` and single spaces inside; nothing a log, a URL or a terminal trips over.
 _NAME = re.compile(r"[^\W_](?:[\w.:-]| (?! ))*\Z")
 _RESERVED = frozenset("#/~")
@@ -65,20 +67,36 @@ def check_name(kind: str, name: object) -> str:
 
 
 def check_key(kind: str, key: object) -> str:
-    """Return `key` if it is a legal execution key, dedupe key, tag or queue name.
+    """Return `key` if it is a legal execution key, dedupe key or tag.
 
     Legal: 1 to 255 printable characters, none of them at the ends a space.
 
     Raises:
         DefinitionError: It is not; the message names it and the rule.
     """
-    if isinstance(key, str) and _is_legal_key(key):
-        return key
+    return _check_printable(kind, key, MAX_KEY_LENGTH)
+
+
+def check_queue(queue: object) -> str:
+    """Return `queue` if it is a legal queue name.
+
+    Legal: 1 to 200 printable characters, none of them at the ends a space.
+
+    Raises:
+        DefinitionError: It is not; the message names it and the rule.
+    """
+    return _check_printable("queue", queue, MAX_QUEUE_LENGTH)
+
+
+def _check_printable(kind: str, word: object, most: int) -> str:
+    if (
+        isinstance(word, str)
+        and 0 < len(word) <= most
+        and word.isprintable()
+        and word == word.strip()
+    ):
+        return word
     raise DefinitionError(
-        f"{key!r:.80} is not a legal {kind}: 1 to {MAX_KEY_LENGTH} printable characters, "
+        f"{word!r:.80} is not a legal {kind}: 1 to {most} printable characters, "
         f"with no space at either end."
     )
-
-
-def _is_legal_key(key: str) -> bool:
-    return 0 < len(key) <= MAX_KEY_LENGTH and key.isprintable() and key == key.strip()

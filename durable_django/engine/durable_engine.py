@@ -6,7 +6,9 @@ import logging
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -43,7 +45,7 @@ from durable_django.exceptions import (
     DurableCallError,
     DurableError,
 )
-from durable_django.ports.checkpoint_store import CheckpointStore
+from durable_django.ports.checkpoint_store import CheckpointStore, LeaseLost
 from durable_django.ports.clock import Clock
 from durable_django.ports.codec import Codec
 from durable_django.ports.dispatcher import Dispatcher
@@ -94,8 +96,9 @@ class DurableEngine:
         self.owner = str(uuid.uuid4())
         self._dispatcher = dispatcher
         self._transaction_depth = transaction_depth
+        self._on_thread_exit = on_thread_exit
         self._is_disposed = threading.Event()
-        self._watcher = ExecutionWatcher(store, self.clock, self.payloads)
+        self._watcher = ExecutionWatcher(store, self.clock, self.payloads, transaction_depth)
         self.leases = LeaseKeeper(
             store,
             self._options.lease,
@@ -286,6 +289,10 @@ class DurableEngine:
         """Return it once it has ended; see `ExecutionWatcher.wait_for_end`."""
         return self._watcher.wait_for_end(execution_id, timeout)
 
+    async def await_end(self, execution_id: UUID, limit: timedelta | None) -> Execution:
+        """Do the same without holding a thread; see `ExecutionWatcher.await_end`."""
+        return await self._watcher.await_end(execution_id, limit)
+
     def result_of(self, execution: Execution) -> Any:
         """Return an ended execution's result, or raise; see `ExecutionWatcher.result_of`."""
         return self._watcher.result_of(execution)
@@ -327,7 +334,16 @@ class DurableEngine:
 
     def advance(self, queue: str = "default", limit: int = 1) -> list[SliceOutcome]:
         """Claim up to `limit` due executions and advance each by one slice, one after the other."""
-        return [self.run_claim(claim) for claim in self.claim(queue, limit)]
+        unbegun = deque(self.claim(queue, limit))
+        outcomes = []
+        try:
+            while unbegun:
+                outcomes.append(self.run_claim(unbegun.popleft()))
+        finally:
+            for claim in unbegun:  # what stopped this process must not cost them a lease
+                with suppress(Exception, LeaseLost):
+                    self.give_back(claim)
+        return outcomes
 
     def drain(self, queues: Collection[str] = ("default",), limit: int = 10_000) -> int:
         """Advance until nothing is due; return how many slices ran.
@@ -350,6 +366,11 @@ class DurableEngine:
         return RecoveryScanner(store=self.store, engine=self).scan(queues=queues, limit=limit)
 
     # --- the engine's own life ---
+
+    def leave_thread(self) -> None:
+        """Let go of what the calling thread holds, such as connections: it is about to end."""
+        if self._on_thread_exit is not None:
+            self._on_thread_exit()
 
     def dispose(self) -> None:
         """Stop: refuse new work and end the threads. Executions stay as they are, resumable.

@@ -26,6 +26,9 @@ class Operator(Protocol):
     def wait_for_end(self, execution_id: UUID, timeout: timedelta | None) -> Execution:
         """Return the execution once it has ended or is PARKED."""
 
+    async def await_end(self, execution_id: UUID, limit: timedelta | None) -> Execution:
+        """Do the same without holding a thread."""
+
     def result_of(self, execution: Execution) -> Any:
         """Return the decoded result, or raise what the execution ended with."""
 
@@ -88,9 +91,10 @@ class ExecutionHandle(Generic[R]):
             WorkflowFailedError: It ended FAILED, or is PARKED until a person acts.
             WorkflowCancelledError: It ended CANCELLED.
             ResultTimeoutError: It did not end in time; it goes on.
+            DurableCallError: It has not ended, and would be waited for without a timeout inside
+                `transaction.atomic()`.
         """
-        limit = timedelta(seconds=timeout) if isinstance(timeout, (int, float)) else timeout
-        self._execution = self._operator.wait_for_end(self.id, limit)
+        self._execution = self._operator.wait_for_end(self.id, _to_limit(timeout))
         return cast("R", self._operator.result_of(self._execution))
 
     def signal(self, name: str, payload: Any = None, *, dedupe_key: str | None = None) -> Signal:
@@ -113,8 +117,11 @@ class ExecutionHandle(Generic[R]):
         self,
         timeout: float | timedelta | None = None,  # noqa: ASYNC109 -- the sync twin's word
     ) -> R:
-        """Wait for the result from async code, in a thread of its own; see `result`."""
-        return await sync_to_async(self.result, thread_sensitive=False)(timeout)
+        """Wait for the result from async code, holding no thread; see `result`."""
+        self._execution = await self._operator.await_end(self.id, _to_limit(timeout))
+        # In a thread: decoding may ask the database.
+        result = await sync_to_async(self._operator.result_of)(self._execution)
+        return cast("R", result)
 
     async def asignal(
         self, name: str, payload: Any = None, *, dedupe_key: str | None = None
@@ -125,3 +132,7 @@ class ExecutionHandle(Generic[R]):
     async def acancel(self, reason: str = "", *, compensate: bool = True) -> bool:
         """Cancel it from async code."""
         return await sync_to_async(self.cancel)(reason, compensate=compensate)
+
+
+def _to_limit(timeout: float | timedelta | None) -> timedelta | None:
+    return timedelta(seconds=timeout) if isinstance(timeout, (int, float)) else timeout

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from durable_django.engine.replay import StepMismatch
+from durable_django.exceptions import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
@@ -18,10 +19,19 @@ def mismatch_policy(policy: MismatchPolicy) -> Callable[[StepMismatch], object]:
 
     "park" stops the execution for a person, "warn" logs and goes on by name; a function may do
     either: raise `NonDeterminismError` to park.
+
+    Raises:
+        ConfigurationError: It is none of these.
     """
     if callable(policy):
         return policy
-    return _park if policy == "park" else _warn
+    if policy == "park":
+        return _park
+    if policy == "warn":
+        return _warn
+    raise ConfigurationError(
+        f"The policy for step mismatches is 'park', 'warn' or a function, not {policy!r}."
+    )
 
 
 def _park(mismatch: StepMismatch) -> None:

@@ -8,8 +8,11 @@ decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -18,7 +21,7 @@ from durable_django.domain.definition import WorkflowDefinition
 from durable_django.domain.status import ExecutionStatus
 from durable_django.engine.registry import Registry
 from durable_django.engine.slice_outcome import SliceOutcome
-from durable_django.ports.checkpoint_store import CheckpointStore
+from durable_django.ports.checkpoint_store import CheckpointStore, LeaseLost
 
 BATCH = 20
 
@@ -65,13 +68,26 @@ class Advancer(Protocol):
     def run_claim(self, claim: Claim) -> SliceOutcome:
         """Advance one by a slice."""
 
+    def give_back(self, claim: Claim) -> None:
+        """Release one on which nothing was begun."""
+
 
 class RecoveryScanner:
-    """Scans for due work and advances each execution it claims by one slice."""
+    """Scans for due work and advances each execution it claims by one slice.
 
-    def __init__(self, *, store: CheckpointStore, engine: Advancer) -> None:
+    Args:
+        store: Where the executions are.
+        engine: Advances them.
+        grace: How long a FOREGROUND execution that no slice holds is left to its own process after
+            its alarm. None is left by default: whoever asks for a scan means now.
+    """
+
+    def __init__(
+        self, *, store: CheckpointStore, engine: Advancer, grace: timedelta = timedelta(0)
+    ) -> None:
         self._store = store
         self._engine = engine
+        self._grace = grace
 
     def scan(
         self,
@@ -82,29 +98,43 @@ class RecoveryScanner:
     ) -> RecoveryReport:
         """Advance up to `limit` executions that are due when the scan begins, one slice each.
 
-        Each is claimed and run on its own: one that fails does not stop the rest.
+        One that fails does not stop the rest. What stops this process (KeyboardInterrupt) stops
+        the scan, and what it has claimed and not begun is given back.
 
         Args:
             registry: Bodies by workflow type, for executions that `DurableEngine.run` started in a
                 process that has gone; workflows made with `@workflow` are known already.
             queues: Which queues to look into.
-            limit: The most executions to advance.
+            limit: The most executions to advance, of all queues together.
         """
         for name, body in (registry or {}).items():
             definition = WorkflowDefinition(name=name, version=1, body=body, takes_raw_input=True)
             self._engine.registry.replace(definition)
-        self._store.adopt_orphans(limit)
+        self._store.adopt_orphans(limit, self._grace)
         report = RecoveryReport()
         due = {queue: self._store.count_due(queue, limit) for queue in queues}
         for queue, count in due.items():
-            self._advance(queue, count, report)
+            limit -= self._advance(queue, min(count, limit), report)
         return report
 
-    def _advance(self, queue: str, count: int, report: RecoveryReport) -> None:
-        while count > 0:
-            claims = self._engine.claim(queue, min(BATCH, count))
+    def _advance(self, queue: str, count: int, report: RecoveryReport) -> int:
+        """Advance up to `count` executions; return how many were claimed for it."""
+        left = count
+        while left > 0:
+            claims = self._engine.claim(queue, min(BATCH, left))
             if not claims:
-                return
-            count -= len(claims)
-            for claim in claims:
-                report.add(self._engine.run_claim(claim))
+                break
+            left -= len(claims)
+            self._run(claims, report)
+        return count - left
+
+    def _run(self, claims: Sequence[Claim], report: RecoveryReport) -> None:
+        unbegun = deque(claims)
+        try:
+            while unbegun:
+                report.add(self._engine.run_claim(unbegun.popleft()))
+        finally:
+            for claim in unbegun:
+                # One that cannot be given back comes again when its lease has run out.
+                with suppress(Exception, LeaseLost):
+                    self._engine.give_back(claim)

@@ -115,7 +115,7 @@ class SliceEnder:
     def _abandon_delay(self, claim: Claim) -> timedelta:
         """Return a delay that doubles each time: what is away should have time to come back."""
         doublings = min(claim.execution.recoveries, 20)
-        return min(self._limits.abandon_delay * 2**doublings, _LONGEST_ABANDON)
+        return min(self._limits.abandon_delay * (1 << doublings), _LONGEST_ABANDON)
 
     def _keep_cause(self, claim: Claim, error: ErrorRecord) -> ErrorRecord:
         """Add to why an undoing stops what it undoes for, which is told when it ends."""

@@ -88,6 +88,9 @@ class SliceRunner:
             return self._ends.defer(claim)
         if claim.execution.recoveries > self._limits.max_recoveries:
             return self._ends.park(claim, ParkReason.POISON, poison(claim))
+        if claim.execution.recoveries:
+            # From here on a lost worker is this execution's own: see `note_begun`.
+            self._needs.store.note_begun(claim)
         self._announce(claim)
         state = SliceState(claim, self._needs, self._new_replay(claim))
         try:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from durable_django.domain.definition import WorkflowDefinition
 from durable_django.domain.execution import Execution, NewExecution
-from durable_django.domain.identifiers import check_key, new_id
+from durable_django.domain.identifiers import check_key, check_queue, new_id
 from durable_django.engine.serialization import Payloads
 from durable_django.engine.workflow_function import StartOptions
 from durable_django.exceptions import DefinitionError, ExecutionKeyConflictError
@@ -57,22 +57,31 @@ def check_options(options: StartOptions) -> None:
     """
     for kind, word in (
         ("execution key", options.key),
-        ("queue", options.queue),
         ("correlation id", options.correlation_id or None),
         *(("tag", tag) for tag in options.tags),
     ):
         if word is not None:
             check_key(kind, word)
+    if options.queue is not None:
+        check_queue(options.queue)
     if len(options.tags) > MAX_TAGS:
         raise DefinitionError(f"An execution has at most {MAX_TAGS} tags, not {len(options.tags)}.")
     if type(options.priority) is not int or not 0 <= options.priority <= MAX_PRIORITY:
         raise DefinitionError(
             f"Priority is a whole number from 0 to {MAX_PRIORITY}, not {options.priority!r}."
         )
+    _check_times(options)
+
+
+def _check_times(options: StartOptions) -> None:
     if options.start_at is not None and options.delay is not None:
         raise DefinitionError("Give start_at or delay, not both.")
     if options.start_at is not None and options.start_at.tzinfo is None:
         raise DefinitionError("start_at must be aware: give it a time zone.")
+    if options.delay is not None and options.delay < timedelta(0):
+        raise DefinitionError(f"A delay is 0 or longer, not {options.delay}.")
+    if options.ttl is not None and options.ttl <= timedelta(0):
+        raise DefinitionError(f"A ttl is longer than 0, not {options.ttl}.")
 
 
 def check_same_start(existing: Execution, new: NewExecution, payloads: Payloads) -> None:

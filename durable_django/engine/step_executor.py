@@ -199,7 +199,12 @@ class StepExecutor:
     def _begin(self, call: Call, attempt: Checkpoint, options: StepOptions) -> Interrupt | None:
         """Commit the intent, unless it says nothing new or the action is atomic with its outcome."""
         if not options.atomic and attempt is not call.open_intent:
-            refused = self._state.write(self._store.record_intent, self._state.claim, attempt)
+            refused = self._state.write(
+                self._store.record_intent,
+                self._state.claim,
+                attempt,
+                must_survive=options.at_most_once,
+            )
             if refused is not None:
                 return refused
             self._state.replay.note(attempt)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
 from asgiref.sync import sync_to_async
@@ -56,6 +60,9 @@ class Starter(Protocol):
         timeout: timedelta | None,
     ) -> Any:
         """Start one execution, advance it here, and return its result."""
+
+    def leave_thread(self) -> object:
+        """Let go of what this thread holds, such as connections: it is about to end."""
 
 
 @dataclass(slots=True)
@@ -131,8 +138,13 @@ class StartRequest(Generic[P, R]):
         return await sync_to_async(self.start)(*args, **kwargs)
 
     async def arun(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run from async code, in a thread of its own; see `run`."""
-        return await sync_to_async(self.run, thread_sensitive=False)(*args, **kwargs)
+        """Run from async code, in a thread of its own; see `run`.
+
+        The execution goes on when who awaits it is cancelled.
+        """
+        engine = engine_slot.get()
+        run = partial(engine.run_to_end, self._definition, args, kwargs, self._options, None)
+        return cast("R", await _call_in_own_thread(run, engine.leave_thread))
 
 
 class WorkflowFunction(StartRequest[P, R]):
@@ -278,6 +290,29 @@ def workflow(  # noqa: PLR0913 -- one keyword per option, each with a default
         return WorkflowFunction(function, definition)
 
     return register if body is None else register(body)
+
+
+async def _call_in_own_thread(
+    function: Callable[[], Any], on_thread_exit: Callable[[], object]
+) -> Any:
+    """Call it in a thread that is nobody else's: it may take days, and a pool has few threads."""
+    future: Future[Any] = Future()
+    future.set_running_or_notify_cancel()
+    context = copy_context()
+
+    def work() -> None:
+        try:
+            try:
+                value = context.run(function)
+            finally:
+                on_thread_exit()
+        except BaseException as error:  # noqa: BLE001 -- carried to the task that awaits
+            future.set_exception(error)
+        else:
+            future.set_result(value)
+
+    threading.Thread(target=work, name="durable-arun", daemon=True).start()
+    return await asyncio.wrap_future(future)
 
 
 def _default_name(function: Callable[..., Any]) -> str:

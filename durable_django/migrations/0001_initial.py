@@ -214,6 +214,7 @@ class Migration(migrations.Migration):
                 ("fence", models.PositiveBigIntegerField(default=0)),
                 ("lease_owner", models.CharField(blank=True, default="", max_length=64)),
                 ("recoveries", models.PositiveIntegerField(default=0)),
+                ("begun_fence", models.PositiveBigIntegerField(db_default=0, default=0)),
                 ("epoch", models.PositiveIntegerField(default=0)),
                 ("signal_count", models.PositiveBigIntegerField(default=0)),
                 ("expires_at", models.DateTimeField(blank=True, null=True)),

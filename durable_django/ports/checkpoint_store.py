@@ -152,8 +152,10 @@ class CheckpointStore(Protocol):
 
         Due: in a claimable status with `wake_at` not after now; FOREGROUND ones are left alone.
         Each claimed one is RUNNING (or stays COMPENSATING), has its fence raised, its alarm at the
-        lease's end, its `waiting_kind` cleared (`waiting_for` stays as it was), and `recoveries`
-        one higher if it was found held. A constant number of statements, however many are claimed.
+        lease's end, and its `waiting_kind` cleared (`waiting_for` stays as it was). `recoveries` is
+        one higher if it was found held, and was 0 or had been begun under the fence before (see
+        `note_begun`): what one worker after the other claimed and lost, but never began, counts
+        once. A constant number of statements, however many are claimed.
         """
 
     def claim_one(self, execution_id: UUID, lease: timedelta, owner: str) -> Claim | None:
@@ -172,16 +174,23 @@ class CheckpointStore(Protocol):
     def abandon(self, claim: Claim, error: ErrorRecord, delay: timedelta) -> None:
         """Give an execution up as if this process had crashed, claimable after `delay`.
 
-        The next claim counts as a recovery.
+        The next claim counts as a recovery, by the rule of `claim_due`.
+        """
+
+    def note_begun(self, claim: Claim) -> None:
+        """Note that the execution is about to be run under this claim.
+
+        Needed only if `recoveries` is above 0: whoever finds it held then counts that.
         """
 
     def clear_recoveries(self, claim: Claim) -> None:
         """Note that the execution made a new checkpoint since it was last recovered."""
 
-    def adopt_orphans(self, limit: int) -> list[UUID]:
-        """Hand FOREGROUND executions whose alarm has passed to the workers (BACKGROUND).
+    def adopt_orphans(self, limit: int, grace: timedelta = timedelta(0)) -> list[UUID]:
+        """Hand up to `limit` FOREGROUND executions whose process has gone to the workers (BACKGROUND).
 
-        Returns the ids of those this call handed over.
+        That is: held ones whose lease has run out, and others whose alarm passed at least `grace`
+        ago, because the process of one that is not held may be about to claim it. Returns the ids of those this call handed over.
         """
 
     def next_alarm(self, queues: Collection[str]) -> datetime | None:
@@ -192,10 +201,13 @@ class CheckpointStore(Protocol):
 
     # --- what a slice writes ---
 
-    def record_intent(self, claim: Claim, checkpoint: Checkpoint) -> Interrupt | None:
+    def record_intent(
+        self, claim: Claim, checkpoint: Checkpoint, *, must_survive: bool = False
+    ) -> Interrupt | None:
         """Insert an INTENT checkpoint: the action is about to run.
 
-        It survives a killed process; it need not survive a power cut.
+        It survives a killed process. With `must_survive` it survives a crash of the database
+        server too, as everything else does that is written here.
 
         Raises:
             LeaseLost: The fence was passed, or the attempt is recorded already.

@@ -33,7 +33,7 @@ class Doorbell(Protocol):
 
 
 def slot_of(queue: str, number: int) -> str:
-    """Return the name of a queue's slot."""
+    """Return the name of a queue's slot; `check_queue` leaves room for the number."""
     return f"{queue}:{number}"
 
 

@@ -15,6 +15,7 @@ WORKER_WRITES = (
     "release",
     "abandon",
     "clear_recoveries",
+    "note_begun",
     "record_intent",
     "record_outcome",
     "run_atomic",

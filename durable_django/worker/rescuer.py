@@ -1,4 +1,4 @@
-"""Rescuer: advance a queue beside the cluster, when the cluster does not come."""
+"""Rescuer: advance queues beside the cluster, when the cluster does not come."""
 
 from __future__ import annotations
 
@@ -10,23 +10,25 @@ logger = logging.getLogger(__name__)
 
 
 class Rescuer:
-    """Pumps a queue in a thread of its own, so that the ticker ticks on; one at a time."""
+    """Pumps each queue in a thread of its own: neither ticker nor other queues wait for it."""
 
     def __init__(
         self, pump: Callable[[str], object], on_thread_exit: Callable[[], object] = lambda: None
     ) -> None:
         self._pump = pump
         self._on_thread_exit = on_thread_exit
-        self._thread: threading.Thread | None = None
+        self._threads: dict[str, threading.Thread] = {}
 
     def __call__(self, queue: str) -> None:
-        """Begin to pump the queue, unless one is pumped already."""
-        if self._thread is not None and self._thread.is_alive():
+        """Begin to pump the queue, unless it is pumped already."""
+        former = self._threads.get(queue)
+        if former is not None and former.is_alive():
             return
-        self._thread = threading.Thread(
+        thread = threading.Thread(
             target=self._run, args=(queue,), name="durable-rescuer", daemon=True
         )
-        self._thread.start()
+        self._threads[queue] = thread
+        thread.start()
 
     def _run(self, queue: str) -> None:
         try:

@@ -69,6 +69,7 @@ class Workforce:
         self._tally = Tally()
         self._pace = Pace(needs.conf.pump_batch)
         self._crew = self._new_crew(needs.threads)
+        self._election = Election(needs.cluster)
         self._stop = threading.Event()
         self._ticking: threading.Thread | None = None
         self._saw_to_backstop_at = -math.inf
@@ -85,11 +86,16 @@ class Workforce:
 
     def recover(self) -> None:
         """Adopt what only a vanished process would have advanced, and pump every queue once."""
-        self._needs.engine.store.adopt_orphans(_MOST_ADOPTED)
+        self._adopt_orphans()
         queues = tuple(self._needs.queues())
         if self._new_pump(queues, self._crew, self._needs.doorbell).run(self._shift(linger=0.0)):
             for queue in queues:
                 self._needs.dispatcher.wake(queue)
+
+    def _adopt_orphans(self) -> None:
+        # Whoever started one a moment ago is about to begin it.
+        grace = timedelta(seconds=self._needs.conf.lease_seconds)
+        self._needs.engine.store.adopt_orphans(_MOST_ADOPTED, grace=grace)
 
     def _shift(self, linger: float | None = None) -> Shift:
         conf = self._needs.conf
@@ -112,11 +118,12 @@ class Workforce:
         self._ticking.start()
 
     def close(self) -> None:
-        """End the threads. What they run is left to its lease."""
+        """End the threads, and let another process be elected. What they run is left to its lease."""
         self._stop.set()
         self._crew.close()
         if self._ticking is not None:
             self._ticking.join(timeout=5)
+        self._election.resign()
 
     def _new_ticker(self, kind: str) -> Ticker:
         needs, conf = self._needs, self._needs.conf
@@ -125,7 +132,7 @@ class Workforce:
             needs.queues,
             needs.dispatcher,
             needs.doorbell,
-            election=Election(needs.cluster),
+            election=self._election,
             rescue=Rescuer(self._rescue, needs.drop_connections),
             housekeeping=lambda is_elected: self._keep_house(kind, is_elected=is_elected),
             drop_connections=needs.drop_connections,
@@ -141,11 +148,16 @@ class Workforce:
 
     def _rescue(self, queue: str) -> None:
         # Neither answers the doorbell nor attends: it would look as if the cluster had come.
-        crew = self._new_crew(self._needs.threads)
+        crew = self._new_crew(self._rescue_threads())
         try:
             self._new_pump([queue], crew, None).run(self._shift(linger=0.0))
         finally:
             crew.close()
+
+    def _rescue_threads(self) -> int:
+        """Return a queue's share of the threads: all queues may have to be rescued at once."""
+        threads = self._needs.threads
+        return max(1, threads // max(1, len(self._needs.queues()))) if threads else 0
 
     def _keep_house(self, kind: str, *, is_elected: bool) -> None:
         needs, now = self._needs, time.monotonic()
@@ -180,7 +192,7 @@ class Workforce:
                     tick=conf.tick_seconds, heartbeat=conf.heartbeat_seconds, grace=grace
                 ),
                 beat=lambda: self.beat("durable_worker", tuple(queues)),
-                adopt=lambda: needs.engine.store.adopt_orphans(_MOST_ADOPTED),
+                adopt=self._adopt_orphans,
                 drop_connections=needs.drop_connections,
             )
         finally:

@@ -110,6 +110,7 @@ def test_good_database_is_passed_over(
         pytest.param(
             "mysql", {"isolation_level": None}, {}, "durable_django.W029", id="server's default"
         ),
+        pytest.param("mysql", {}, {"AUTOCOMMIT": False}, "durable_django.E020", id="no commits"),
         pytest.param("oracle", {}, {}, "durable_django.E010", id="unknown vendor"),
         pytest.param("mysql", {}, {"TIME_ZONE": "Asia/Tokyo"}, "durable_django.E019", id="zone"),
         pytest.param(

@@ -74,9 +74,11 @@ class TimerArmedAnew(OrmCheckpointStore):
 class UndoRecordedBeforeItRuns(OrmCheckpointStore):
     """The record that a step is undone comes first, and then the undo."""
 
-    def record_intent(self, claim: Claim, checkpoint: Checkpoint) -> Interrupt | None:
+    def record_intent(
+        self, claim: Claim, checkpoint: Checkpoint, *, must_survive: bool = False
+    ) -> Interrupt | None:
         if checkpoint.kind is not CheckpointKind.UNDO:
-            return super().record_intent(claim, checkpoint)
+            return super().record_intent(claim, checkpoint, must_survive=must_survive)
         done = replace(checkpoint, status=CheckpointStatus.COMPLETED, output="null")
         self.record_outcome(claim, done)
         return None
@@ -108,7 +110,9 @@ class ClaimWithoutLease(OrmCheckpointStore):
 class NoIntent(OrmCheckpointStore):
     """Nothing is written before an action runs."""
 
-    def record_intent(self, claim: Claim, checkpoint: Checkpoint) -> Interrupt | None:
+    def record_intent(
+        self, claim: Claim, checkpoint: Checkpoint, *, must_survive: bool = False
+    ) -> Interrupt | None:
         return None
 
 

@@ -9,13 +9,16 @@ from hypothesis import strategies as st
 from durable_django.domain.identifiers import (
     MAX_KEY_LENGTH,
     MAX_NAME_LENGTH,
+    MAX_QUEUE_LENGTH,
     check_key,
     check_name,
+    check_queue,
     idempotency_key,
     new_id,
     workflow_id,
 )
 from durable_django.exceptions import DefinitionError
+from durable_django.ports.doorbell import queue_of, slot_of
 
 EXECUTION_ID = uuid.UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 
@@ -149,3 +152,15 @@ class TestCheckKey:
     def test_an_illegal_key_is_refused(self, key: object) -> None:
         with pytest.raises(DefinitionError, match="legal dedupe key"):
             check_key("dedupe key", key)
+
+
+class TestCheckQueue:
+    @pytest.mark.parametrize("queue", ["default", "a b", "очередь", "x" * MAX_QUEUE_LENGTH])
+    def test_a_legal_one_is_returned_and_its_slots_are_keys(self, queue: str) -> None:
+        assert check_queue(queue) == queue
+        assert queue_of(check_key("slot", slot_of(queue, 10**9))) == queue
+
+    @pytest.mark.parametrize("queue", ["", " a", "a\n", "x" * (MAX_QUEUE_LENGTH + 1), None, 5])
+    def test_an_illegal_one_is_refused(self, queue: object) -> None:
+        with pytest.raises(DefinitionError, match=r"legal queue: 1 to 200"):
+            check_queue(queue)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from uuid import UUID
 
@@ -24,6 +25,9 @@ class FakeOperator:
     def wait_for_end(self, execution_id, timeout):
         self.asked.append(timeout)
         return self.execution
+
+    async def await_end(self, execution_id, limit):
+        return self.wait_for_end(execution_id, limit)
 
     def result_of(self, execution):
         return execution.output
@@ -66,6 +70,12 @@ def test_it_shows_what_was_last_read(handle):
 def test_result_takes_seconds_or_a_timedelta(handle, operator, given, asked):
     assert handle.result(timeout=given) == "7"
     assert operator.asked == [asked]
+    assert handle.status == "completed"
+
+
+def test_aresult_takes_them_too(handle, operator):
+    assert asyncio.run(handle.aresult(timeout=0.5)) == "7"
+    assert operator.asked == [timedelta(milliseconds=500)]
     assert handle.status == "completed"
 
 

@@ -76,6 +76,10 @@ class TestNewExecution:
         pytest.param({"priority": "5"}, "from 0 to 1000", id="no priority"),
         pytest.param({"start_at": NOW, "delay": HOUR}, "not both", id="both"),
         pytest.param({"start_at": NOW.replace(tzinfo=None)}, "aware", id="naive"),
+        pytest.param({"queue": "x" * 201}, "queue: 1 to 200", id="long queue"),
+        pytest.param({"delay": -HOUR}, "delay is 0 or longer", id="delay"),
+        pytest.param({"ttl": -HOUR}, "ttl is longer than 0", id="negative ttl"),
+        pytest.param({"ttl": timedelta(0)}, "ttl is longer than 0", id="no time to live"),
         pytest.param({"correlation_id": " x"}, "correlation id", id="correlation id"),
     ],
 )

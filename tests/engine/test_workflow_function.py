@@ -81,6 +81,7 @@ class TestWorkflow:
             {"version": "2"},
             {"ttl": timedelta(0)},
             {"queue": ""},
+            {"queue": "x" * 201},
         ],
         ids=str,
     )

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from durable_django import Guarantee, RecoveryScanner
+from durable_django.ports.checkpoint_store import LeaseLost
 from durable_django.testing.crash import SimulatedCrash
 from durable_django.testing.driver import LEASE
 
@@ -145,6 +146,74 @@ class TestScanner:
         [execution] = driver.store.list_executions(workflow_name="sync")
         assert report.resumed == [execution.id]
         assert (execution.status, log) == ("completed", ["a", "survived"])
+
+    def test_the_limit_is_one_for_all_queues_together(self, driver, define):
+        for queue in ("fast", "fast", "slow", "slow"):
+            define(lambda _: 1, queue=queue).start()
+        scanner = RecoveryScanner(store=driver.store, engine=driver.engine)
+
+        reports = [scanner.scan(queues=("fast", "slow"), limit=3) for _ in range(3)]
+
+        assert [len(report.resumed) for report in reports] == [3, 1, 0]
+
+    def test_without_a_limit_left_nothing_is_advanced(self, driver, define):
+        define(lambda _: 1).start()
+        scanner = RecoveryScanner(store=driver.store, engine=driver.engine)
+
+        assert scanner.scan(limit=0).resumed == []
+
+    @pytest.mark.parametrize("stop", [KeyboardInterrupt, SimulatedCrash])
+    def test_what_it_did_not_come_to_is_given_back(self, driver, define, monkeypatch, stop):
+        ids = [define(lambda _: 1).start().id for _ in range(3)]
+        run_claim = driver.engine.run_claim
+
+        def run_until_stopped(claim):
+            if claim.execution_id == ids[1]:
+                raise stop
+            return run_claim(claim)
+
+        monkeypatch.setattr(driver.engine, "run_claim", run_until_stopped)
+        with pytest.raises(stop):
+            RecoveryScanner(store=driver.store, engine=driver.engine).scan()
+
+        executions = [driver.store.load_execution(one) for one in ids]
+        assert [str(one.status) for one in executions] == ["completed", "running", "suspended"]
+        monkeypatch.undo()
+        assert driver.engine.recover().resumed == [ids[2]]
+        assert driver.store.load_execution(ids[2]).recoveries == 0
+
+    def test_one_that_cannot_be_given_back_does_not_keep_the_others(
+        self, driver, define, monkeypatch
+    ):
+        ids = [define(lambda _: 1).start().id for _ in range(3)]
+        give_back = driver.engine.give_back
+
+        def stop(claim):
+            raise KeyboardInterrupt
+
+        def fail_to_give_back_the_second(claim):
+            if claim.execution_id == ids[1]:
+                raise LeaseLost(claim.execution_id)
+            give_back(claim)
+
+        monkeypatch.setattr(driver.engine, "run_claim", stop)
+        monkeypatch.setattr(driver.engine, "give_back", fail_to_give_back_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            RecoveryScanner(store=driver.store, engine=driver.engine).scan()
+
+        statuses = [str(driver.store.load_execution(one).status) for one in ids]
+        assert statuses == ["running", "running", "suspended"]
+
+    def test_what_is_due_in_the_foreground_is_handed_over_after_the_grace(self, driver, define):
+        define(lambda _: 1, guarantee=Guarantee.FOREGROUND).start()
+        grace = timedelta(minutes=1)
+        scanner = RecoveryScanner(store=driver.store, engine=driver.engine, grace=grace)
+
+        early = scanner.scan()
+        driver.clock.advance(grace)
+
+        assert early.resumed == []
+        assert len(scanner.scan().resumed) == 1
 
     def test_an_empty_scan_reports_nothing(self, driver):
         """C77."""

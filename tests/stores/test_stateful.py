@@ -259,9 +259,13 @@ class TwoStores(RuleBasedStateMachine):
     def clear_recoveries(self, held: Twins) -> None:
         self.write(held, lambda store, claim: store.clear_recoveries(claim))
 
-    @rule(limit=st.sampled_from([0, 100]))
-    def adopt_orphans(self, limit: int) -> None:
-        self.act(lambda store: sorted(store.adopt_orphans(limit)))
+    @slice_rule()
+    def note_begun(self, held: Twins) -> None:
+        self.write(held, lambda store, claim: store.note_begun(claim))
+
+    @rule(limit=st.sampled_from([0, 100]), grace=DELAYS)
+    def adopt_orphans(self, limit: int, grace: timedelta) -> None:
+        self.act(lambda store: sorted(store.adopt_orphans(limit, grace)))
 
     # --- steps ---
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +21,7 @@ from durable_django.models import WorkerHeartbeat, WorkflowExecution
 from durable_django.stores.orm.db_now import DBNow
 from durable_django.stores.orm.doorbells import OrmDoorbells
 from durable_django.stores.orm.heartbeats import OrmHeartbeats
+from durable_django.worker.workforce import Workforce
 from tests.testapp.workflows import nap, plain
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -109,11 +113,15 @@ def test_in_synchronous_mode_a_task_works_in_the_callers_thread(woken: Woken) ->
 
 
 def test_recover_adopts_what_only_a_vanished_process_would_have_advanced(woken: Woken) -> None:
-    plain.options(guarantee=Guarantee.FOREGROUND).start()
+    left = plain.options(guarantee=Guarantee.FOREGROUND).start()
+    WorkflowExecution.objects.filter(id=left.id).update(wake_at=DBNow(-timedelta(minutes=1)))
     plain.options(queue="other").start()
+    # Its own process is about to begin it.
+    plain.options(guarantee=Guarantee.FOREGROUND).start()
     tasks.recover()
     # Nobody serves "other".
-    assert statuses() == ["completed", "pending"]
+    assert statuses() == ["completed", "pending", "pending"]
+    assert left.refresh().status is ExecutionStatus.COMPLETED
 
 
 def test_a_spawned_worker_ticks_and_says_that_it_is_alive(woken: Woken) -> None:
@@ -133,6 +141,43 @@ def test_a_spawned_worker_ticks_and_says_that_it_is_alive(woken: Woken) -> None:
     assert (beat.id, beat.pid, beat.kind) == (runtime.engine().owner, os.getpid(), "qcluster")
     assert set(woken.wakes) == {"default"}
     assert [t.name for t in threading.enumerate()].count("durable-ticker") == 1
+
+
+IS_WON = """
+import sys
+from durable_django.worker.election import Election
+print(Election(sys.argv[1]).is_won())
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere everybody wins")
+def test_who_closes_lets_another_process_be_elected(woken: Woken) -> None:
+    force = runtime.workforce()
+
+    def is_free() -> bool:
+        command = [sys.executable, "-c", IS_WON, force._needs.cluster]
+        return subprocess.check_output(command, text=True) == "True\n"  # noqa: S603 -- our own
+
+    force.start_ticker("test")
+    for _ in range(WAIT_S * 10):
+        if not is_free():
+            break
+    else:
+        pytest.fail("nobody was elected")
+    force.close()
+    assert is_free()
+
+
+@pytest.mark.parametrize(
+    ("threads", "queues", "share"), [(4, 1, 4), (4, 3, 1), (1, 3, 1), (0, 3, 0)]
+)
+def test_queues_that_are_rescued_share_the_threads(
+    woken: Woken, threads: int, queues: int, share: int
+) -> None:
+    needs = runtime.workforce()._needs
+    force = Workforce(replace(needs, threads=threads, queues=lambda: ["q"] * queues))
+    assert force._rescue_threads() == share
+    force.close()
 
 
 def test_after_a_fork_nothing_of_the_parent_is_used() -> None:

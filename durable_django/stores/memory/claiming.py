@@ -57,7 +57,7 @@ class Claiming(MemoryTables):
         record.update(
             now,
             status=ExecutionStatus.COMPENSATING if undoing else ExecutionStatus.RUNNING,
-            recoveries=before.recoveries + record.is_held,
+            recoveries=before.recoveries + _counts(record),
             fence=before.fence + 1,
             wake_at=now + lease,
             lease_owner=owner,
@@ -116,13 +116,18 @@ class Claiming(MemoryTables):
         with self._lock:
             self._fenced(claim).update(self.now(), recoveries=0)
 
-    def adopt_orphans(self, limit: int) -> list[UUID]:
+    def note_begun(self, claim: Claim) -> None:
+        with self._lock:
+            self._fenced(claim).update(self.now(), begun_fence=claim.fence)
+
+    def adopt_orphans(self, limit: int, grace: timedelta = timedelta(0)) -> list[UUID]:
         with self._lock:
             now = self.now()
             orphans = [
                 record
                 for record in self._records.values()
-                if record.is_due(now) and record.execution.guarantee is Guarantee.FOREGROUND
+                if record.is_due(now if record.is_held else now - grace)
+                and record.execution.guarantee is Guarantee.FOREGROUND
             ]
             adopted = sorted(orphans, key=self._order)[:limit]
             for record in adopted:
@@ -144,6 +149,12 @@ class Claiming(MemoryTables):
     def count_due(self, queue: str, limit: int) -> int:
         with self._lock:
             return min(len(self._due(queue, self.now())), limit)
+
+
+def _counts(record: Record) -> bool:
+    """Say whether a claim of it is a recovery: once, whether it was begun or not, then if it was."""
+    before = record.execution
+    return record.is_held and (before.recoveries == 0 or before.begun_fence == before.fence)
 
 
 def suspended_from(record: Record) -> ExecutionStatus:

@@ -16,7 +16,10 @@ from durable_django.stores.memory.tables import MemoryTables, Record
 class Stepping(MemoryTables):
     """Intents, outcomes, atomic steps, undos, progress."""
 
-    def record_intent(self, claim: Claim, checkpoint: Checkpoint) -> Interrupt | None:
+    def record_intent(
+        self, claim: Claim, checkpoint: Checkpoint, *, must_survive: bool = False
+    ) -> Interrupt | None:
+        # Nothing here survives its process, however much it must.
         with self._lock:
             record = self._fenced(claim)
             now = self.now()

@@ -10,17 +10,18 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from durable_django.domain.claim import Claim
+from durable_django.ports.checkpoint_store import LeaseLost
 from durable_django.stores.orm.claiming import due_in_queue
 from durable_django.stores.orm.database import Database
 from durable_django.stores.orm.fencing import HELD, key_of
 from durable_django.stores.orm.rows import EXECUTIONS, to_datetime, to_uuid
 
-#: Live FOREGROUND executions whose alarm has passed.
+#: Live FOREGROUND executions whose lease has run out, or whose alarm passed the grace ago.
 _ORPHANED = (
     "status IN ('pending', 'running', 'suspended', 'compensating')"
-    " AND guarantee = 'foreground' AND wake_at <= {now}"
+    " AND guarantee = 'foreground' AND wake_at <= {now} AND (wake_at <= {grace_ago}"
+    " OR (status IN ('running', 'compensating') AND waiting_kind = ''))"
 )
-
 
 #: SQLite takes at most 1,000 conditions in a row.
 _RENEWED_AT_ONCE = 200
@@ -52,10 +53,19 @@ def _renew(db: Database, held: list[Claim], lease: timedelta) -> set[UUID]:
     return {to_uuid(key) for [key] in rows}
 
 
-def adopt_orphans(db: Database, limit: int) -> list[UUID]:
+def note_begun(db: Database, claim: Claim) -> None:
+    db.refuse_open_transaction()
+    sql = (
+        f"UPDATE {EXECUTIONS} SET begun_fence = fence, updated_at = {db.moment().now} WHERE {HELD}"
+    )
+    if not db.execute(sql, key_of(db, claim)):
+        raise LeaseLost(claim.execution_id)
+
+
+def adopt_orphans(db: Database, limit: int, grace: timedelta) -> list[UUID]:
     def adopt() -> list[UUID]:
-        now = db.moment().now
-        orphaned = _ORPHANED.format(now=now)
+        moment = db.moment()
+        orphaned = _ORPHANED.format(now=moment.now, grace_ago=moment.plus(-grace))
         chosen = f"SELECT id FROM {EXECUTIONS} WHERE {orphaned} LIMIT %s"
         found = [key for [key] in db.fetch(f"{chosen} {db.dialect.skip_locked}", [limit])]
         # One by one: only the database can say which of them were still to be had.

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 from django.db import Error, OperationalError, transaction
@@ -40,13 +41,16 @@ class _Refused(Exception):  # noqa: N818 -- it unwinds a transaction and never l
         super().__init__()
 
 
-def record_intent(db: Database, claim: Claim, checkpoint: Checkpoint) -> Interrupt | None:
+def record_intent(
+    db: Database, claim: Claim, checkpoint: Checkpoint, *, must_survive: bool
+) -> Interrupt | None:
     db.refuse_open_transaction()
 
     def write() -> bool:
         moment = db.moment()
         condition = uninterrupted(moment)
-        if not db.connection.in_atomic_block:  # or it would relax somebody else's commit
+        # Inside a transaction it would relax somebody else's commit.
+        if not must_survive and not db.connection.in_atomic_block:
             condition += f" AND {db.dialect.relaxed_commit}"
         return insert_intent(db, claim, checkpoint, moment, condition)
 
@@ -127,10 +131,12 @@ def _commit_together(
 ) -> Checkpoint:
     """Run the action, then `write` what it returned, in one transaction that provably committed.
 
-    If the database undoes it all as a deadlock's victim while `write` runs, all is done again. If
-    the connection breaks while the action runs, that is no failure of the action.
+    If the database undoes it all as a deadlock's victim, or finds itself locked, all is done again;
+    at the last try an action's error is its own. If the connection breaks while the action runs,
+    that is no failure of the action.
     """
     db.refuse_open_transaction()
+    handled = sys.exc_info()[1]
     what = f"The transaction of {checkpoint.key!r} in execution {claim.execution_id}"
     for tries_left in reversed(range(_MAX_TRIES)):
         done = before = None
@@ -141,16 +147,26 @@ def _commit_together(
                 done = action()
                 write(done)
         except Exception as exc:
+            if tries_left and _may_pass(exc, handled):
+                continue
             if done is None:  # the action's own error: the engine records it, unless it is ours
                 if is_disconnection(exc, before, db.connection):
                     raise CheckpointNotCommittedError(what) from exc
                 raise
             if not isinstance(exc, Error):
                 raise
-            if tries_left and isinstance(exc, OperationalError) and is_transient(exc):
-                continue
             raise CheckpointNotCommittedError(what) from exc
         if not proof.holds():
             raise CheckpointNotCommittedError(what)
         return done
     raise AssertionError("The last try returns or raises.")
+
+
+def _may_pass(error: BaseException, handled: BaseException | None) -> bool:
+    """Say whether `error` comes of what `is_transient`, and not of what was `handled` before."""
+    cause: BaseException | None = error
+    while cause is not None and cause is not handled:
+        if isinstance(cause, OperationalError):
+            return is_transient(cause)
+        cause = cause.__cause__ or cause.__context__
+    return False

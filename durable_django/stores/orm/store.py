@@ -132,8 +132,11 @@ class OrmCheckpointStore:
     def clear_recoveries(self, claim: Claim) -> None:
         slice_endings.clear_recoveries(self._db, claim)
 
-    def adopt_orphans(self, limit: int) -> list[UUID]:
-        return leasing.adopt_orphans(self._db, limit)
+    def note_begun(self, claim: Claim) -> None:
+        leasing.note_begun(self._db, claim)
+
+    def adopt_orphans(self, limit: int, grace: timedelta = timedelta(0)) -> list[UUID]:
+        return leasing.adopt_orphans(self._db, limit, grace)
 
     def next_alarm(self, queues: Collection[str]) -> datetime | None:
         return leasing.next_alarm(self._db, queues)
@@ -143,8 +146,10 @@ class OrmCheckpointStore:
 
     # --- what a slice writes ---
 
-    def record_intent(self, claim: Claim, checkpoint: Checkpoint) -> Interrupt | None:
-        return slice_steps.record_intent(self._db, claim, checkpoint)
+    def record_intent(
+        self, claim: Claim, checkpoint: Checkpoint, *, must_survive: bool = False
+    ) -> Interrupt | None:
+        return slice_steps.record_intent(self._db, claim, checkpoint, must_survive=must_survive)
 
     def record_outcome(self, claim: Claim, checkpoint: Checkpoint) -> None:
         slice_steps.record_outcome(self._db, claim, checkpoint)
@@ -154,7 +159,8 @@ class OrmCheckpointStore:
     ) -> Checkpoint | Interrupt:
         """Run `action` and insert the checkpoint it returns, in one transaction.
 
-        Calls the action again if the database rolled the transaction back as a deadlock's victim.
+        Calls the action again if the database rolled the transaction back as a deadlock's victim,
+        also if it was the action that met the deadlock.
         """
         return slice_steps.run_atomic(self._db, claim, checkpoint, action)
 

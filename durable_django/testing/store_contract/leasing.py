@@ -18,7 +18,9 @@ from durable_django.testing.store_contract.arrange import (
     FOR_PACKED,
     HOUR,
     LEASE,
+    MICROSECOND,
     MINUTE,
+    RETRY_LATER,
     SITUATIONS,
     begin,
     claim,
@@ -176,6 +178,40 @@ class LeasingContract:
         start(store, start_at=clock.now() + HOUR, **foreground)
 
         assert store.adopt_orphans(10) == []
+
+    def test_one_that_nobody_holds_is_no_orphan_within_the_grace(
+        self, store: CheckpointStore, clock: ManualClock
+    ) -> None:
+        foreground = {"guarantee": Guarantee.FOREGROUND}
+        alarm = clock.now() + HOUR
+        let_go = {
+            start(store, start_at=alarm, **foreground),
+            suspend(store, begin(store, **foreground), AN_HOUR),
+            suspend(store, compensate(store, begin(store, **foreground)), RETRY_LATER),
+        }
+        clock.set(alarm + MINUTE - MICROSECOND)
+
+        early = store.adopt_orphans(10, grace=MINUTE)
+        clock.advance(MICROSECOND)
+
+        assert early == []
+        assert set(store.adopt_orphans(10, grace=MINUTE)) == let_go
+
+    def test_one_whose_lease_has_run_out_is_given_no_grace(
+        self, store: CheckpointStore, clock: ManualClock
+    ) -> None:
+        running = begin(store, guarantee=Guarantee.FOREGROUND)
+        undoing = compensate(store, begin(store, guarantee=Guarantee.FOREGROUND))
+        clock.advance(LEASE - MICROSECOND)
+
+        early = store.adopt_orphans(10, grace=HOUR)
+        clock.advance(MICROSECOND)
+
+        assert early == []
+        assert set(store.adopt_orphans(10, grace=HOUR)) == {
+            running.execution_id,
+            undoing.execution_id,
+        }
 
     def test_no_more_orphans_than_the_limit_are_adopted(
         self, store: CheckpointStore, clock: ManualClock

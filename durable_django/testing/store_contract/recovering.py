@@ -65,11 +65,56 @@ class RecoveringContract:
         held = take_over(store, clock, begin(store))
         assert held.execution.recoveries == 1
 
+        store.note_begun(held)
         clock.advance(LEASE)
         [again] = store.claim_due("default", 10, LEASE, ANA)
 
         assert again.execution.recoveries == 1 + 1
         assert store.load_execution(held.execution_id).recoveries == 1 + 1
+
+    def test_what_is_claimed_again_and_again_but_never_begun_counts_once(
+        self, store: CheckpointStore, clock: ManualClock
+    ) -> None:
+        held = begin(store)
+
+        counts = []
+        for _ in range(3):
+            held = take_over(store, clock, held)
+            counts.append(held.execution.recoveries)
+        clock.advance(LEASE)
+        [again] = store.claim_due("default", 10, LEASE, ANA)
+
+        assert [*counts, again.execution.recoveries] == [1] * 4
+
+    @pytest.mark.parametrize("is_undoing", [False, True], ids=["running", "compensating"])
+    def test_what_is_begun_again_and_again_counts_each_time(
+        self, store: CheckpointStore, clock: ManualClock, *, is_undoing: bool
+    ) -> None:
+        held = begin(store)
+        if is_undoing:
+            compensate(store, held)
+
+        counts = []
+        for _ in range(3):
+            held = take_over(store, clock, held)
+            store.note_begun(held)
+            counts.append(held.execution.recoveries)
+
+        assert counts == [1, 2, 3]
+
+    def test_what_was_begun_is_begun_under_one_fence_only(
+        self, store: CheckpointStore, clock: ManualClock
+    ) -> None:
+        held = take_over(store, clock, begin(store))
+        store.note_begun(held)
+        begun = store.load_execution(held.execution_id)
+
+        counted = take_over(store, clock, held)
+        not_counted = take_over(store, clock, counted)
+
+        assert begun.begun_fence == held.fence
+        assert counted.execution.begun_fence == held.fence
+        assert counted.execution.recoveries == not_counted.execution.recoveries == 1 + 1
 
     def test_finding_it_held_while_compensating_counts_as_a_recovery(
         self, store: CheckpointStore, clock: ManualClock
@@ -120,3 +165,16 @@ class RecoveringContract:
 
         assert early is None
         assert claim(store, held.execution_id).execution.recoveries == 1
+
+    @pytest.mark.parametrize("is_begun", [False, True])
+    def test_an_abandoned_execution_counts_again_only_if_it_was_begun_again(
+        self, store: CheckpointStore, clock: ManualClock, *, is_begun: bool
+    ) -> None:
+        held = take_over(store, clock, begin(store))
+        if is_begun:
+            store.note_begun(held)
+
+        store.abandon(held, make_error(), MINUTE)
+
+        clock.advance(MINUTE)
+        assert claim(store, held.execution_id).execution.recoveries == 1 + is_begun

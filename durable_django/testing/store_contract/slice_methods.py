@@ -56,6 +56,7 @@ SLICE_METHODS: dict[str, SliceMethod] = {
     "release": lambda store, held: store.release(held, AT_ONCE),
     "abandon": lambda store, held: store.abandon(held, make_error(), HOUR),
     "clear_recoveries": lambda store, held: store.clear_recoveries(held),
+    "note_begun": lambda store, held: store.note_begun(held),
     "record_intent": lambda store, held: store.record_intent(
         held, make_checkpoint(held.execution_id, "ship", position=3)
     ),

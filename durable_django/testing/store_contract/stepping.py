@@ -48,6 +48,17 @@ class SteppingContract:
 
         assert store.list_checkpoints(held.execution_id) == [intent]
 
+    def test_an_intent_that_must_survive_more_is_an_intent(self, store: CheckpointStore) -> None:
+        held = begin(store)
+        intent = make_checkpoint(held.execution_id)
+
+        answer = store.record_intent(held, intent, must_survive=True)
+
+        assert answer is None
+        assert [essence(one) for one in store.list_checkpoints(held.execution_id)] == [
+            essence(intent)
+        ]
+
     def test_an_outcome_closes_the_intent_s_own_row(self, store: CheckpointStore) -> None:
         held = begin(store)
         intent = make_checkpoint(held.execution_id, input="[5]", action="shop.charge")

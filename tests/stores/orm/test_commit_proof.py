@@ -117,6 +117,104 @@ def test_a_database_error_on_a_good_connection_is_the_actions_own(
         store.run_atomic(claim, make_checkpoint(claim.execution_id), acting)
 
 
+def _meet_a_lock() -> None:
+    raise OperationalError("database is locked")
+
+
+def _meet_a_lock_and_wrap() -> None:
+    try:
+        _meet_a_lock()
+    except OperationalError:
+        raise LookupError("not found")  # noqa: B904 -- as user code does
+
+
+class _Unlucky:
+    """An action that writes, and then fails the first few times."""
+
+    def __init__(self, claim: Claim, fail: Callable[[], None], times: int) -> None:
+        self.tries = 0
+        self._claim = claim
+        self._fail = fail
+        self._times = times
+
+    def __call__(self) -> Checkpoint:
+        self.tries += 1
+        _write()
+        if self.tries <= self._times:
+            self._fail()
+        return make_outcome(self._claim.execution_id)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("fail", [_meet_a_lock, _meet_a_lock_and_wrap])
+def test_an_action_that_met_a_lock_is_run_again(
+    store: OrmCheckpointStore, fail: Callable[[], None]
+) -> None:
+    claim = begin(store)
+    act = _Unlucky(claim, fail, times=2)
+
+    store.run_atomic(claim, make_checkpoint(claim.execution_id), act)
+
+    assert act.tries == 3
+    assert Doorbell.objects.filter(slot="a").count() == 1
+    assert len(store.list_checkpoints(claim.execution_id)) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("fail", [_meet_a_lock, _meet_a_lock_and_wrap])
+def test_an_undo_that_met_a_lock_is_run_again(
+    store: OrmCheckpointStore, fail: Callable[[], None]
+) -> None:
+    claim = begin(store)
+    undone = make_outcome(claim.execution_id, "reserve")
+    store.record_outcome(claim, undone)
+    act = _Unlucky(claim, fail, times=2)
+
+    store.run_atomic_undo(claim, make_outcome(claim.execution_id), undone, act)
+
+    assert act.tries == 3
+    assert Doorbell.objects.filter(slot="a").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("fail", "error"), [(_meet_a_lock, OperationalError), (_meet_a_lock_and_wrap, LookupError)]
+)
+def test_an_action_that_meets_a_lock_every_time_fails_with_its_own_error(
+    store: OrmCheckpointStore, fail: Callable[[], None], error: type[Exception]
+) -> None:
+    claim = begin(store)
+    act = _Unlucky(claim, fail, times=9)
+
+    with pytest.raises(error):
+        store.run_atomic(claim, make_checkpoint(claim.execution_id), act)
+
+    assert act.tries == 3
+    assert not Doorbell.objects.filter(slot="a").exists()
+    assert store.list_checkpoints(claim.execution_id) == []
+    assert store.complete(claim, "null") is None
+
+
+def _fail_by_itself() -> None:
+    raise LookupError("not found")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lock_that_was_met_before_the_step_is_no_reason_to_run_it_again(
+    store: OrmCheckpointStore,
+) -> None:
+    claim = begin(store)
+    act = _Unlucky(claim, _fail_by_itself, times=9)
+
+    try:
+        _meet_a_lock()
+    except OperationalError:
+        with pytest.raises(LookupError):
+            store.run_atomic(claim, make_checkpoint(claim.execution_id), act)
+
+    assert act.tries == 1
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_rollback_asked_for_behind_the_last_statement_is_noticed(
     store: OrmCheckpointStore,

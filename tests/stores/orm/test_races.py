@@ -329,3 +329,42 @@ class TestZombies:
 
         assert replace(done, started_at=None) == make_outcome(claim.execution_id)
         assert len(store.list_checkpoints(claim.execution_id)) == 1
+
+    def test_an_action_that_is_a_deadlocks_victim_is_run_again(
+        self, store: OrmCheckpointStore
+    ) -> None:
+        if connection.vendor == "sqlite":
+            pytest.skip("It has one writer at a time, and no deadlock.")
+        claim = begin(store)
+        slots = [Doorbell(slot=slot, pending_until=store.now()) for slot in "abcdef"]
+        Doorbell.objects.bulk_create(slots)
+        has_a, has_others = Event(), Event()
+        tries = []
+
+        def act() -> object:
+            tries.append(1)
+            Doorbell.objects.filter(slot="a").update(pending_until=store.now())
+            has_a.set()
+            has_others.wait(20)
+            Doorbell.objects.filter(slot="b").update(pending_until=store.now())
+            return make_outcome(claim.execution_id)
+
+        def write_the_other_way_round() -> None:
+            has_a.wait(20)
+            with transaction.atomic():
+                # More than the action wrote, or MySQL would undo this one.
+                for slot in "fedcb":
+                    Doorbell.objects.filter(slot=slot).update(pending_until=store.now())
+                has_others.set()
+                Event().wait(0.3)  # PostgreSQL undoes the one that has waited longest
+                Doorbell.objects.filter(slot="a").update(pending_until=store.now())
+
+        done, other = at_once(
+            lambda: store.run_atomic(claim, make_checkpoint(claim.execution_id), act),  # type: ignore[arg-type]
+            write_the_other_way_round,
+        )
+
+        assert other is None
+        assert len(tries) > 1
+        assert replace(done, started_at=None) == make_outcome(claim.execution_id)
+        assert len(store.list_checkpoints(claim.execution_id)) == 1

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from durable_django.domain.error_record import ErrorRecord
 from durable_django.domain.status import ExecutionStatus, SignalStatus, WaitKind
@@ -198,6 +199,21 @@ class TestInsideSomebodyElsesTransaction:
         with connection.cursor() as cursor:
             cursor.execute("SHOW synchronous_commit")
             assert cursor.fetchone() == ("on",)
+
+    @pytest.mark.parametrize("must_survive", [False, True])
+    def test_an_intent_that_must_survive_is_on_disk_when_it_has_committed(
+        self, store: OrmCheckpointStore, *, must_survive: bool
+    ) -> None:
+        if connection.vendor != "postgresql":
+            pytest.skip("Only there is a commit relaxed.")
+        claim = begin(store)
+        intent = make_checkpoint(claim.execution_id)
+
+        with CaptureQueriesContext(connection) as queries:
+            store.record_intent(claim, intent, must_survive=must_survive)
+
+        [insert] = [query["sql"] for query in queries]
+        assert ("synchronous_commit" in insert) is not must_survive
 
 
 @pytest.mark.django_db(transaction=True)
