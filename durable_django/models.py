@@ -42,7 +42,7 @@ def _known(column: str, values: type[StrEnum]) -> Q:
 
 
 class Workflow(models.Model):
-    """One version of a registered workflow, as a process that started it described it.
+    """One version of a workflow that was started here.
 
     For people: an execution carries its workflow's name and version itself.
     """
@@ -50,10 +50,6 @@ class Workflow(models.Model):
     id = models.UUIDField(primary_key=True, editable=False)
     name = models.CharField(max_length=MAX_NAME_LENGTH)
     version = models.PositiveIntegerField()
-    is_active = models.BooleanField(default=True)
-    fingerprint = models.CharField(max_length=64, blank=True, default="")
-    manifest = models.TextField(blank=True, default="")
-    definition = models.TextField(blank=True, default="")
 
     class Meta:
         verbose_name = "workflow"

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import inspect
-import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -89,17 +86,3 @@ class WorkflowDefinition:
             return self.body(ctx)
         bound = inspect.BoundArguments(self.signature, dict(workflow_input))
         return self.body(ctx, *bound.args, **bound.kwargs)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """A digest of the body's code without comments, docstrings and layout; empty if unknown."""
-        try:
-            tree = ast.parse(textwrap.dedent(inspect.getsource(self.body)))
-        except (OSError, TypeError, SyntaxError):
-            return ""
-        function = next(iter(tree.body))
-        if isinstance(function, ast.FunctionDef):
-            function.decorator_list = []
-            if ast.get_docstring(function) is not None:
-                function.body = function.body[1:]
-        return hashlib.sha256(ast.dump(function).encode()).hexdigest()[:32]

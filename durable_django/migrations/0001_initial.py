@@ -82,10 +82,6 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
                 ("name", models.CharField(max_length=200)),
                 ("version", models.PositiveIntegerField()),
-                ("is_active", models.BooleanField(default=True)),
-                ("fingerprint", models.CharField(blank=True, default="", max_length=64)),
-                ("manifest", models.TextField(blank=True, default="")),
-                ("definition", models.TextField(blank=True, default="")),
             ],
             options={
                 "verbose_name": "workflow",
