@@ -24,6 +24,7 @@ _MORE_THAN_0 = (
     "pump_budget_seconds",
     "wedged_after_seconds",
     "heartbeat_seconds",
+    "admin_poll_seconds",
 )
 _0_OR_MORE = (
     "max_recoveries",
@@ -31,10 +32,18 @@ _0_OR_MORE = (
     "pump_slots",
     "pump_linger_seconds",
     "retention_days",
+    "admin_default_period_days",
+    "rest_max_wait_seconds",
     "unknown_workflow_delay_seconds",
     "unknown_workflow_patience_seconds",
 )
-_1_OR_MORE = ("pump_batch", "pump_threads", "max_payload_bytes", "max_payload_depth")
+_1_OR_MORE = (
+    "pump_batch",
+    "pump_threads",
+    "max_payload_bytes",
+    "max_payload_depth",
+    "admin_bulk_limit",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +104,31 @@ class DurableSettings:
     wedged_after_seconds: float = 1.0
     #: How often a worker says that it is alive, for people's eyes.
     heartbeat_seconds: float = 5.0
+    #: Dotted path of `fn(user, executions) -> executions`: what of the executions a user may see,
+    #: in the admin and over REST alike. Empty: all of them, with the permission to view.
+    scope: str = ""
+    #: Further words in keys whose values are hidden from people, beside the usual secrets.
+    redact: tuple[str, ...] = ()
+    #: Dotted path of `fn(path, value) -> value`, asked for every value that is shown.
+    redactor: str = ""
+    #: The most executions the admin acts on while the browser waits; more are done in background.
+    admin_bulk_limit: int = 1000
+    #: How often the page of a living execution looks for news.
+    admin_poll_seconds: float = 3.0
+    #: How far back the list of executions looks unless told otherwise; 0 means for ever.
+    admin_default_period_days: int = 7
+    #: The longest a REST request may wait for news with `?wait=`; each holds a thread. 0: never.
+    rest_max_wait_seconds: float = 0.0
+    #: Whether every POST over REST must carry an `Idempotency-Key`.
+    rest_require_idempotency_key: bool = False
+    #: The most reading requests of one user, such as "600/min"; empty: no limit.
+    rest_read_rate: str = "600/min"
+    #: The most writing requests of one user.
+    rest_write_rate: str = "120/min"
+    #: The most requests for signed links, for each link and each address.
+    rest_hook_rate: str = "30/min"
+    #: Keys that sign links: the first signs, all verify. Empty: derived from SECRET_KEY.
+    hook_keys: tuple[str, ...] = ()
     #: `durable_prune` deletes executions that ended longer ago than this, in days.
     retention_days: int = 30
 

@@ -26,6 +26,11 @@ class NewExecution:
     guarantee: Guarantee = Guarantee.BACKGROUND
     correlation_id: str = ""
     tags: tuple[str, ...] = ()
+    #: The business object it is about, such as `shop.order:991`; empty if there is none.
+    subject: str = ""
+    #: The execution whose checkpoints it began with.
+    forked_from: UUID | None = None
+    epoch: int = 0
     #: First claimable then (aware UTC); None means at once.
     start_at: datetime | None = None
     #: Ends FAILED if it has not ended by then (aware UTC); None means never.
@@ -46,6 +51,10 @@ class Execution:
     guarantee: Guarantee = Guarantee.BACKGROUND
     correlation_id: str = ""
     tags: tuple[str, ...] = ()
+    #: The business object it is about, such as `shop.order:991`; empty if there is none.
+    subject: str = ""
+    #: The execution whose checkpoints it began with, if it is a fork.
+    forked_from: UUID | None = None
     input: str = "null"
     output: str | None = None
     #: An `ErrorRecord` as text.

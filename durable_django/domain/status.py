@@ -158,3 +158,12 @@ class Interrupt(StrEnum):
     CANCEL = "cancel"
     PAUSE = "pause"
     EXPIRED = "expired"
+
+
+class BulkStatus(StrEnum):
+    """Where one act on many executions stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
