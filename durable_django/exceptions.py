@@ -5,6 +5,8 @@ DurableError
 ├── DefinitionError                 a workflow, name or option is not legal
 ├── UnknownWorkflowError            no workflow is registered under this name (and version)
 ├── ExecutionNotFoundError          no execution has this id
+├── StepNotFoundError               the execution has no such step to fork from
+├── TimerNotFoundError              the execution has no pending timer of this name
 ├── ExecutionKeyConflictError       the key is taken by a start with another input
 ├── InvalidTransitionError          the execution's status does not allow the act
 ├── ResultTimeoutError              the execution did not end within the time given
@@ -60,6 +62,30 @@ class ExecutionNotFoundError(DurableError):
     def __init__(self, execution_id: object) -> None:
         self.execution_id = execution_id
         super().__init__(f"There is no execution {execution_id}.")
+
+
+class StepNotFoundError(DurableError):
+    """The execution has recorded no step under this key."""
+
+    def __init__(self, execution_id: object, step: str, known: tuple[str, ...]) -> None:
+        self.execution_id = execution_id
+        self.step = step
+        self.known = known
+        listed = ", ".join(known) or "none"
+        super().__init__(
+            f"Execution {execution_id} has recorded no step {step!r}. Recorded are: {listed}."
+        )
+
+
+class TimerNotFoundError(DurableError):
+    """No timer is pending under this key, and no retry is put off."""
+
+    def __init__(self, execution_id: object, key: str) -> None:
+        self.execution_id = execution_id
+        self.key = key
+        super().__init__(
+            f"Execution {execution_id} has no pending timer {key!r}, and no retry of it is put off."
+        )
 
 
 class ExecutionKeyConflictError(DurableError):

@@ -29,7 +29,7 @@ from durable_django.ports.codec import Codec
 from durable_django.ports.dispatcher import Dispatcher
 from durable_django.ports.doorbell import Doorbell
 from durable_django.ports.heartbeats import Heartbeats
-from durable_django.stores.orm.model_references import ModelReferences
+from durable_django.stores.orm.model_references import ModelReferences, subject_of
 from durable_django.worker.connections import drop_connections, tidy_connections
 from durable_django.worker.pump import Pump
 from durable_django.worker.workforce import Workforce, WorkforceNeeds
@@ -137,6 +137,7 @@ def build_engine(**overrides: Any) -> DurableEngine:
         "options": lambda: build_options(conf),
         "transaction_depth": lambda: transaction_depth,
         "on_thread_exit": lambda: drop_connections,
+        "subject_of": lambda: subject_of,
     }
     needs = {name: make() for name, make in makers.items() if name not in overrides}
     return DurableEngine(**cast("dict[str, Any]", needs), **overrides)

@@ -9,7 +9,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -17,15 +17,15 @@ from uuid import UUID
 from durable_django.codecs.tagged_json import TaggedJsonCodec
 from durable_django.domain.claim import Claim
 from durable_django.domain.definition import WorkflowDefinition
+from durable_django.domain.event import CODE, Actor
 from durable_django.domain.execution import Execution
-from durable_django.domain.identifiers import check_key, check_name
 from durable_django.domain.retry_policy import RetryPolicy
 from durable_django.domain.signal import Signal
 from durable_django.domain.status import ExecutionStatus, Guarantee, WaitKind
 from durable_django.domain.system_clock import SystemClock
 from durable_django.domain.wait import Wait
+from durable_django.engine.acting import Acts
 from durable_django.engine.action_runner import ActionRunner, ThreadActionRunner
-from durable_django.engine.current_step import find_current_step
 from durable_django.engine.error_recorder import ErrorRecorder
 from durable_django.engine.execution_handle import ExecutionHandle
 from durable_django.engine.execution_watcher import ExecutionWatcher
@@ -38,7 +38,12 @@ from durable_django.engine.serialization import Payloads
 from durable_django.engine.slice_outcome import SliceLimits, SliceOutcome
 from durable_django.engine.slice_runner import SliceRunner
 from durable_django.engine.slice_state import SliceNeeds
-from durable_django.engine.starting import bind_input, check_same_start, new_execution
+from durable_django.engine.starting import (
+    bind_input,
+    check_same_start,
+    new_execution,
+    plain_subject,
+)
 from durable_django.engine.workflow_function import StartOptions
 from durable_django.exceptions import (
     ConfigurationError,
@@ -86,6 +91,7 @@ class DurableEngine:
         actions: ActionRunner | None = None,
         transaction_depth: Callable[[], int] = lambda: 0,
         on_thread_exit: Callable[[], object] | None = None,
+        subject_of: Callable[[object], str] = plain_subject,
     ) -> None:
         self._options = options or EngineOptions()
         self.store = store
@@ -98,6 +104,15 @@ class DurableEngine:
         self._transaction_depth = transaction_depth
         self._on_thread_exit = on_thread_exit
         self._is_disposed = threading.Event()
+        #: What is done to executions from outside, each act with its event.
+        self.acts = Acts(
+            store,
+            self.payloads,
+            registry,
+            wake=None if dispatcher is None else dispatcher.wake,
+            transaction_depth=transaction_depth,
+        )
+        self._subject_of = subject_of
         self._watcher = ExecutionWatcher(store, self.clock, self.payloads, transaction_depth)
         self.leases = LeaseKeeper(
             store,
@@ -139,6 +154,8 @@ class DurableEngine:
         *,
         version: int | None = None,
         options: StartOptions | None = None,
+        reason: str = "",
+        by: Actor = CODE,
     ) -> ExecutionHandle[Any]:
         """Start an execution of a registered workflow with arguments by name.
 
@@ -148,12 +165,20 @@ class DurableEngine:
         """
         definition = self.registry.load(name, version)
         pair: tuple[tuple[Any, ...], Mapping[str, Any]] = ((), workflow_input or {})
-        return self.start_many(definition, [pair], options or StartOptions())[0]
+
+        def start() -> ExecutionHandle[Any]:
+            handle = self.start_many(definition, [pair], options or StartOptions())[0]
+            if handle.is_new and by != CODE:
+                self.acts.note_start(handle.execution, by, reason)
+            return handle
+
+        return start() if by == CODE else self.store.transact(start)
 
     def _insert(
         self, definition: WorkflowDefinition, inputs: list[Any], options: StartOptions
     ) -> list[ExecutionHandle[Any]]:
         self._check_alive()
+        options = replace(options, subject=self._subject_of(options.subject))
         now = self.store.now() if _is_timed(definition, options) else self.clock.now()
         new = [new_execution(definition, given, options, self.payloads, now) for given in inputs]
         rows = self.store.insert_executions(new)
@@ -223,44 +248,33 @@ class DurableEngine:
     # --- acting on an execution ---
 
     def send_signal(
-        self, execution_id: UUID, name: str, payload: Any = None, *, dedupe_key: str | None = None
+        self,
+        execution_id: UUID,
+        name: str,
+        payload: Any = None,
+        *,
+        dedupe_key: str | None = None,
+        by: Actor = CODE,
     ) -> Signal:
         """Send a signal, in the caller's transaction; see `client.signal`."""
         self._check_alive()
-        check_name("signal", name)
-        if dedupe_key is not None:
-            check_key("dedupe key", dedupe_key)
-        text = self.payloads.encode(payload, f"Payload of signal {name!r}")
-        signal, is_new = self.store.add_signal(execution_id, name, text, dedupe_key)
-        if is_new:
-            self._wake_for(execution_id)
-        return signal
+        return self.acts.send_signal(execution_id, name, payload, dedupe_key=dedupe_key, by=by)[0]
 
     def cancel(self, execution_id: UUID, *, reason: str = "", compensate: bool = True) -> bool:
         """Ask for the execution to be cancelled; see `client.cancel`."""
-        self._refuse_from_own_transaction(execution_id, "cancel")
-        is_new = self.store.request_cancel(execution_id, reason[:500], compensates=compensate)
-        if is_new:
-            self._wake_for(execution_id)
-        return is_new
+        return self.acts.cancel(execution_id, reason=reason, compensate=compensate)
 
     def pause(self, execution_id: UUID) -> bool:
         """Ask for the execution to be paused; see `client.pause`."""
-        self._refuse_from_own_transaction(execution_id, "pause")
-        return self.store.request_pause(execution_id)
+        return self.acts.pause(execution_id)
 
     def resume(self, execution_id: UUID) -> bool:
         """Let a paused execution go on; see `client.resume`."""
-        is_new = self.store.resume(execution_id)
-        if is_new:
-            self._wake_for(execution_id)
-        return is_new
+        return self.acts.resume(execution_id)
 
     def retry(self, execution_id: UUID) -> ExecutionStatus:
         """Let a FAILED or PARKED execution run again; see `client.retry`."""
-        status = self.store.retry(execution_id)
-        self._wake_for(execution_id)
-        return status
+        return self.acts.retry(execution_id)
 
     # --- looking ---
 
@@ -380,19 +394,6 @@ class DurableEngine:
         self._is_disposed.set()
         self.leases.close()
 
-    def _refuse_from_own_transaction(self, execution_id: UUID, act: str) -> None:
-        """Refuse what would be rolled back by the very stop it asks for.
-
-        Raises:
-            DurableCallError: An atomic action acts on its own execution.
-        """
-        step = find_current_step()
-        if step is not None and step.execution_id == execution_id and self._transaction_depth():
-            raise DurableCallError(
-                f"The atomic action of step {step.key!r} cannot {act} its own execution: the "
-                f"request would be rolled back with it. Raise an error, or {act} from outside."
-            )
-
     def _check_alive(self) -> None:
         if self._is_disposed.is_set():
             raise ConfigurationError("This engine was disposed of; make a new one.")
@@ -400,10 +401,6 @@ class DurableEngine:
     def _wake(self, queue: str) -> None:
         if self._dispatcher is not None:
             self._dispatcher.wake(queue)
-
-    def _wake_for(self, execution_id: UUID) -> None:
-        if self._dispatcher is not None:
-            self._dispatcher.wake(self.store.load_execution(execution_id).queue)
 
 
 def _is_timed(definition: WorkflowDefinition, options: StartOptions) -> bool:

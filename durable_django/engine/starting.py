@@ -44,6 +44,7 @@ def new_execution(
         guarantee=options.guarantee or definition.guarantee,
         correlation_id=options.correlation_id,
         tags=tuple(dict.fromkeys((*definition.tags, *options.tags))),
+        subject=plain_subject(options.subject),
         start_at=start_at,
         expires_at=(start_at or now) + ttl if ttl is not None else None,
     )
@@ -58,6 +59,7 @@ def check_options(options: StartOptions) -> None:
     for kind, word in (
         ("execution key", options.key),
         ("correlation id", options.correlation_id or None),
+        ("subject", options.subject or None),
         *(("tag", tag) for tag in options.tags),
     ):
         if word is not None:
@@ -71,6 +73,20 @@ def check_options(options: StartOptions) -> None:
             f"Priority is a whole number from 0 to {MAX_PRIORITY}, not {options.priority!r}."
         )
     _check_times(options)
+
+
+def plain_subject(subject: object) -> str:
+    """Return a subject that is text already.
+
+    Raises:
+        DefinitionError: It is something else.
+    """
+    if isinstance(subject, str):
+        return subject
+    raise DefinitionError(
+        f"A subject is a saved model instance or a text such as 'shop.order:991', not "
+        f"{type(subject).__name__}."
+    )
 
 
 def _check_times(options: StartOptions) -> None:

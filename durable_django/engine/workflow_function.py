@@ -37,6 +37,8 @@ class StartOptions:
     ttl: timedelta | None = None
     tags: tuple[str, ...] = ()
     correlation_id: str = ""
+    #: A model instance, or its reference: "shop.order:991".
+    subject: object = ""
     guarantee: Guarantee | None = None
 
 
@@ -187,6 +189,7 @@ class WorkflowFunction(StartRequest[P, R]):
         ttl: timedelta | None = None,
         tags: Iterable[str] = (),
         correlation_id: str = "",
+        subject: object = "",
         guarantee: Guarantee | None = None,
     ) -> StartRequest[P, R]:
         """Return the workflow with options for one start.
@@ -200,6 +203,8 @@ class WorkflowFunction(StartRequest[P, R]):
             ttl: Ends FAILED if it has not ended this long after its start.
             tags: Words to find it by.
             correlation_id: Ties it to something else of yours.
+            subject: The business object it is about: a saved model instance, or a reference to
+                one such as "shop.order:991". The object's admin page can list its executions.
             guarantee: Who advances it; see `Guarantee`.
         """
         options = StartOptions(
@@ -211,6 +216,7 @@ class WorkflowFunction(StartRequest[P, R]):
             ttl=ttl,
             tags=tuple(tags),
             correlation_id=correlation_id,
+            subject=subject,
             guarantee=guarantee,
         )
         return StartRequest(self._definition, options)

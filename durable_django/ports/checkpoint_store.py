@@ -19,17 +19,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.claim import Claim
 from durable_django.domain.error_record import ErrorRecord
+from durable_django.domain.event import Event, NewEvent
 from durable_django.domain.execution import Execution, NewExecution
 from durable_django.domain.signal import Signal
 from durable_django.domain.status import ExecutionStatus, Interrupt, ParkReason
 from durable_django.domain.timer import Timer
 from durable_django.domain.wait import Suspension, Wait
+
+T = TypeVar("T")
 
 
 class LeaseLost(BaseException):
@@ -47,6 +50,20 @@ class CheckpointStore(Protocol):
         """Return the store's clock, aware UTC."""
 
     # --- outside acts: in the caller's transaction, if there is one ---
+
+    def transact(self, work: Callable[[], T]) -> T:
+        """Do `work`, which calls other outside acts, in one transaction; return what it returns.
+
+        It joins the caller's transaction. What `work` raises undoes its own writes and no others,
+        so that a refused act does not spoil the caller's transaction. `work` may be called again
+        if the database undid it as the victim of a deadlock.
+        """
+
+    def add_event(self, event: NewEvent) -> None:
+        """Add to the execution's events; ids rise in commit order within an execution.
+
+        Called after the act it tells of, which holds the lock of the execution's row.
+        """
 
     def insert_executions(self, new: Sequence[NewExecution]) -> list[tuple[Execution, bool]]:
         """Insert executions as PENDING; return each with whether it is new, in the order given.
@@ -114,6 +131,25 @@ class CheckpointStore(Protocol):
             InvalidTransitionError: It is neither FAILED nor PARKED.
         """
 
+    def insert_fork(self, new: NewExecution, before_position: int) -> Execution:
+        """Insert an execution that begins with the outcomes of `new.forked_from`.
+
+        Copied are the ended attempts of its calls (not of its undos) at positions below
+        `before_position`. What was undone there comes along as undone: it is of an earlier epoch,
+        so the fork does it again.
+        """
+
+    def hasten(self, execution_id: UUID, key: str) -> bool:
+        """Have the pending timer of this call, or its next attempt, be due now.
+
+        Wakes the execution if it is suspended (or waits in a compensation). Returns whether there
+        was a pending timer, or a put off attempt, in the future.
+
+        Raises:
+            ExecutionNotFoundError: No such execution.
+            InvalidTransitionError: It is terminal.
+        """
+
     # --- reading ---
 
     def load_execution(self, execution_id: UUID) -> Execution:
@@ -144,6 +180,9 @@ class CheckpointStore(Protocol):
 
     def list_signals(self, execution_id: UUID) -> list[Signal]:
         """Return all signals, ordered by position."""
+
+    def list_events(self, execution_id: UUID, *, after: int, limit: int) -> list[Event]:
+        """Return up to `limit` events whose id is above `after`, oldest first."""
 
     # --- claiming and leases ---
 

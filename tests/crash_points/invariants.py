@@ -119,8 +119,11 @@ def timers_stand(evidence: Evidence) -> Iterator[str]:
     for snapshot in evidence.snapshots:
         for row in snapshot["timers"]:
             first = fire_at.setdefault(row["call_key"], row["fire_at"])
-            if row["fire_at"] != first:
+            is_moved = row["call_key"] in evidence.story.moved_timers
+            if row["fire_at"] != first and not is_moved:
                 yield f"I20: timer {row['call_key']} moved from {first} to {row['fire_at']}"
+            if is_moved and row["fire_at"] > first:
+                yield f"I20: timer {row['call_key']} was put off from {first}"
             if row["status"] == "fired" and row["fire_at"] > snapshot["at"]:
                 yield f"I20: timer {row['call_key']} fired before {first}"
 
@@ -211,6 +214,18 @@ def an_accepted_cancel_is_kept(evidence: Evidence) -> Iterator[str]:
         yield "I27: cancelled and completed"
 
 
+def acts_and_their_events_commit_together(evidence: Evidence) -> Iterator[str]:
+    for snapshot in evidence.snapshots:
+        told = [row["type"] for row in snapshot["events"]]
+        row = snapshot["execution"]
+        if (row["cancel_requested_at"] is not None) != ("cancel_requested" in told):
+            yield f"S24: cancel requested at {row['cancel_requested_at']}, events {told}"
+        if row["epoch"] != told.count("retried"):
+            yield f"S24: epoch {row['epoch']}, events {told}"
+        if row["pause_requested_at"] and "pause_requested" not in told:
+            yield f"S24: paused, events {told}"
+
+
 INVARIANTS = (
     ends_like_an_uncrashed_run,
     no_action_runs_after_its_checkpoint_is_visible,
@@ -224,4 +239,5 @@ INVARIANTS = (
     status_and_fence_only_move_on,
     what_was_done_is_undone_once_in_reverse,
     an_accepted_cancel_is_kept,
+    acts_and_their_events_commit_together,
 )

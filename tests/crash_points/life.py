@@ -20,7 +20,7 @@ from durable_django.engine.action_runner import InlineActionRunner
 from durable_django.engine.current_step import current_step
 from durable_django.engine.durable_engine import DurableEngine, EngineOptions
 from durable_django.engine.workflow_function import StartOptions
-from durable_django.exceptions import InvalidTransitionError
+from durable_django.exceptions import InvalidTransitionError, TimerNotFoundError
 from durable_django.stores.orm.store import OrmCheckpointStore
 from durable_django.testing.clock import ManualClock
 from durable_django.testing.driver import LEASE
@@ -131,7 +131,7 @@ class Life:
         try:
             with transaction.atomic():
                 self.story.acts[name](self.engine, UUID(row["id"]))
-        except InvalidTransitionError:
+        except (InvalidTransitionError, TimerNotFoundError):
             # Repeated after it had worked.
             self.ledger.write("refused", name=name)
         with self.instrument.around(f"answer to {name!r}"):

@@ -10,6 +10,7 @@ from django.db import connection
 
 from durable_django.domain.error_record import ErrorRecord
 from durable_django.models import (
+    ExecutionEvent,
     StepCheckpoint,
     WorkflowExecution,
     WorkflowSignal,
@@ -25,6 +26,7 @@ _CHILDREN = {
     "checkpoints": (StepCheckpoint, "position, call_key, attempt"),
     "timers": (WorkflowTimer, "call_key"),
     "signals": (WorkflowSignal, "position"),
+    "events": (ExecutionEvent, "id"),
     "effects": (Effect, "id"),
 }
 
@@ -67,6 +69,8 @@ def outline_of(snapshot: Snapshot) -> Snapshot:
             _pick(row, ("name", "payload", "position", "status", "dedupe_key"))
             for row in snapshot["signals"]
         ],
+        # An act that a crash left unanswered is asked for again, and told once all the same.
+        "events": [row["type"] for row in snapshot["events"]],
         "effects": [row["step"] for row in snapshot["effects"]],
     }
 
@@ -88,7 +92,7 @@ def _plain(name: str, value: Any) -> Any:
         return None
     if isinstance(value, datetime) or name.endswith("_at"):
         return to_datetime(value).isoformat(timespec="microseconds")
-    # Effects, checkpoints and timers have numbers for ids.
+    # Effects, checkpoints, events and timers have numbers for ids.
     is_uuid = name.removeprefix("execution_") == "id" and not isinstance(value, int)
     return str(to_uuid(value)) if is_uuid else value
 

@@ -172,6 +172,24 @@ PAUSED = Story(
 )
 
 
+@workflow(name="crash.hastened")
+def hastened(ctx: WorkflowContext) -> str:
+    ctx.sleep("winter", 90 * DAY)
+    return ctx.step("wake", act_outside)
+
+
+HASTENED = Story(
+    workflow="crash.hastened",
+    status=ExecutionStatus.COMPLETED,
+    script=("wake",),
+    output='"wake"',
+    acts={"fire": lambda engine, execution_id: engine.acts.fire_timer(execution_id, "winter")},
+    next_act=lambda row: "fire" if row["waiting_kind"] == WaitKind.TIMER else None,
+    min_points=20,
+    moved_timers=frozenset({"winter"}),
+)
+
+
 # --- what a person decides ---
 
 
@@ -225,6 +243,7 @@ STORIES = (
     RETRIED,
     REMINDED,
     PAUSED,
+    HASTENED,
     SAGA,
     CANCELLED,
     EXPIRED,

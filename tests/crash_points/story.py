@@ -32,6 +32,8 @@ class Story:
     other_ends: tuple[tuple[ExecutionStatus, str | None], ...] = ()
     #: Steps whose action never runs twice, crash or not.
     at_most_once: frozenset[str] = frozenset()
+    #: Timers that an act of the client moves.
+    moved_timers: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from durable_django.domain.execution import Execution, NewExecution
 from durable_django.domain.identifiers import new_id
 from durable_django.domain.signal import Signal
-from durable_django.domain.status import TERMINAL_STATUSES, ExecutionStatus, WaitKind
+from durable_django.domain.status import (
+    TERMINAL_STATUSES,
+    CheckpointKind,
+    CheckpointStatus,
+    ExecutionStatus,
+    WaitKind,
+)
 from durable_django.exceptions import InvalidTransitionError
 from durable_django.stores.memory.tables import MemoryTables, Record
 
@@ -21,7 +28,7 @@ _SIGNALLABLE = tuple(
 
 
 class Starting(MemoryTables):
-    """`insert_executions`, `add_signal`, `delete_finished`, `count_finished`."""
+    """`insert_executions`, `insert_fork`, `add_signal`, `delete_finished`, `count_finished`."""
 
     def insert_executions(self, new: Sequence[NewExecution]) -> list[tuple[Execution, bool]]:
         with self._lock:
@@ -47,6 +54,9 @@ class Starting(MemoryTables):
             guarantee=new.guarantee,
             correlation_id=new.correlation_id,
             tags=new.tags,
+            subject=new.subject,
+            forked_from=new.forked_from,
+            epoch=new.epoch,
             wake_at=_first_alarm(new, now),
             expires_at=new.expires_at,
             created_at=now,
@@ -54,6 +64,21 @@ class Starting(MemoryTables):
         )
         self._records[new.id] = Record(execution)
         return execution, True
+
+    def insert_fork(self, new: NewExecution, before_position: int) -> Execution:
+        if new.forked_from is None:
+            raise ValueError("A fork says which execution it begins with.")
+        with self._lock:
+            origin = self._find(new.forked_from)
+            execution, _ = self._insert(new, self.now())
+            self._records[new.id].checkpoints.update(
+                (place, replace(row, execution_id=new.id))
+                for place, row in origin.checkpoints.items()
+                if row.position < before_position
+                and row.kind is not CheckpointKind.UNDO
+                and row.status is not CheckpointStatus.INTENT
+            )
+            return execution
 
     def add_signal(
         self, execution_id: UUID, name: str, payload: str, dedupe_key: str | None = None

@@ -1,16 +1,27 @@
-"""What people ask of an execution: cancel, pause, resume, retry."""
+"""What people ask of an execution: cancel, pause, resume, retry, hasten; and the events of it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 from uuid import UUID
 
 from durable_django.domain.error_record import ErrorRecord
+from durable_django.domain.event import Event, NewEvent
 from durable_django.domain.execution import Execution
-from durable_django.domain.status import CheckpointStatus, ExecutionStatus, Guarantee, WaitKind
+from durable_django.domain.status import (
+    CheckpointStatus,
+    ExecutionStatus,
+    Guarantee,
+    TimerStatus,
+    WaitKind,
+)
 from durable_django.exceptions import InvalidTransitionError
 from durable_django.stores.memory.tables import MemoryTables, Record
+
+T = TypeVar("T")
 
 _PENDING = ExecutionStatus.PENDING
 _RUNNING = ExecutionStatus.RUNNING
@@ -22,7 +33,48 @@ _FAILED = ExecutionStatus.FAILED
 
 
 class Steering(MemoryTables):
-    """`request_cancel`, `request_pause`, `resume`, `retry`."""
+    """`transact`, `request_cancel`, `request_pause`, `resume`, `retry`, `hasten`, and events."""
+
+    def transact(self, work: Callable[[], T]) -> T:
+        with self._lock:
+            return work()
+
+    def add_event(self, event: NewEvent) -> None:
+        with self._lock:
+            record = self._find(event.execution_id)
+            record.events.append(
+                Event(
+                    id=len(record.events) + 1,
+                    execution_id=event.execution_id,
+                    type=event.type,
+                    actor=event.actor,
+                    reason=event.reason,
+                    details=dict(event.details),
+                    created_at=self.now(),
+                )
+            )
+
+    def list_events(self, execution_id: UUID, *, after: int, limit: int) -> list[Event]:
+        with self._lock:
+            record = self._records.get(execution_id)
+            return [one for one in (record.events if record else []) if one.id > after][:limit]
+
+    def hasten(self, execution_id: UUID, key: str) -> bool:
+        with self._lock:
+            now = self.now()
+            record = self._find(execution_id)
+            execution = record.execution
+            if execution.is_terminal:
+                alive = (one for one in ExecutionStatus if not one.is_terminal)
+                raise _refusal(execution, "hastened", *alive)
+            if not _is_hastened(record, key, now):
+                return False
+            is_asleep = execution.status is _SUSPENDED or (
+                execution.status is _COMPENSATING and not record.is_held
+            )
+            if is_asleep and execution.wake_at is not None:
+                record.update(now, wake_at=min(now, execution.wake_at))
+            return True
 
     def request_cancel(self, execution_id: UUID, reason: str, *, compensates: bool) -> bool:
         with self._lock:
@@ -122,6 +174,20 @@ class Steering(MemoryTables):
                 guarantee=Guarantee.BACKGROUND,
             )
             return record.execution.status
+
+
+def _is_hastened(record: Record, key: str, now: datetime) -> bool:
+    is_done = False
+    timer = record.timers.get(key)
+    if timer is not None and timer.status is TimerStatus.PENDING and timer.fire_at > now:
+        record.timers[key] = replace(timer, fire_at=now)
+        is_done = True
+    for place, row in record.checkpoints.items():
+        is_put_off = row.status is CheckpointStatus.FAILED and not row.is_final and row.retry_at
+        if row.key == key and is_put_off and is_put_off > now:
+            record.checkpoints[place] = replace(row, retry_at=now)
+            is_done = True
+    return is_done
 
 
 def _reopen_failed_call(record: Record) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.claim import Claim
+from durable_django.domain.event import Event
 from durable_django.domain.execution import Execution
 from durable_django.domain.signal import Signal
 from durable_django.domain.status import (
@@ -36,6 +37,7 @@ class Record:
     timers: dict[str, Timer] = field(default_factory=dict)
     #: By position.
     signals: list[Signal] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
 
     @property
     def is_held(self) -> bool:

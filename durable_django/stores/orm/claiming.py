@@ -158,8 +158,10 @@ def _load(db: Database, rows: Sequence[_Row]) -> list[Claim]:
             now=to_datetime(row[len(EXECUTION_COLUMNS)]),
             signal_count=execution.signal_count,
         )
-    # Under its first fence an execution has neither checkpoints nor timers.
-    resumed = [key for key, claim in claims.items() if claim.fence > 1]
+    # Under its first fence an execution has neither checkpoints nor timers, unless it is a fork.
+    resumed = [
+        key for key, claim in claims.items() if claim.fence > 1 or claim.execution.forked_from
+    ]
     if resumed:
         _load_checkpoints(db, resumed, claims)
         _load_timers(db, resumed, claims)

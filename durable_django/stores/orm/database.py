@@ -138,6 +138,10 @@ class Database:
         """Do `work` in one transaction, which joins one that is open already."""
         return self.run(lambda: self._transact(work))
 
+    def act_transact(self, work: Callable[[], _T]) -> _T:
+        """Do `work` in one transaction; what it raises undoes no more than its own writes."""
+        return self.run(lambda: self._savepoint(work))
+
     def slice_transact(self, work: Callable[[], _T]) -> _T:
         """Do `work` in one transaction that has committed when this returns."""
         self.refuse_open_transaction()
@@ -185,7 +189,8 @@ class Database:
             return work()
 
     def _savepoint(self, work: Callable[[], _T]) -> _T:
-        # A savepoint only inside a TestCase, where a lost lease must undo this much.
+        # A savepoint inside a TestCase, where a lost lease must undo this much, and inside a
+        # caller's transaction, which a refused act must not spoil.
         with transaction.atomic(using=self.alias):
             return work()
 

@@ -14,7 +14,7 @@ from django.db import DEFAULT_DB_ALIAS, DataError
 from django.db.models import Model
 from django.utils.connection import ConnectionDoesNotExist
 
-from durable_django.exceptions import PayloadError
+from durable_django.exceptions import DefinitionError, PayloadError
 
 _DEFAULTS = (None, DEFAULT_DB_ALIAS)
 
@@ -60,6 +60,25 @@ class ModelReferences:
         except (ValueError, TypeError, OverflowError, ValidationError, DataError):
             problem = f"refers to {_show(label)} by a primary key that it cannot have."
         raise PayloadError("Value", problem)
+
+
+def subject_of(value: object) -> str:
+    """Return how executions name a business object: `shop.order:991`.
+
+    Raises:
+        DefinitionError: It is neither text nor a saved instance of an installed model.
+    """
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, Model):
+        raise DefinitionError(
+            f"A subject is a saved model instance or a text such as 'shop.order:991', not "
+            f"{type(value).__name__}."
+        )
+    label = value.__class__._meta.label_lower  # noqa: SLF001 -- documented by Django
+    if value.pk is None:
+        raise DefinitionError(f"The subject is an unsaved {label}; save it first.")
+    return f"{label}:{value.pk}"
 
 
 def _find_model(label: object) -> type[Model] | None:

@@ -17,15 +17,17 @@ from durable_django.domain.error_record import ErrorRecord
 from durable_django.domain.execution import Execution
 from durable_django.domain.identifiers import new_id
 from durable_django.domain.signal import Signal
-from durable_django.domain.status import ExecutionStatus, WaitKind
+from durable_django.domain.status import TERMINAL_STATUSES, ExecutionStatus, WaitKind
 from durable_django.exceptions import InvalidTransitionError
 from durable_django.models import StepCheckpoint, WorkflowSignal
 from durable_django.stores.orm.database import Database
 from durable_django.stores.orm.reading import load_execution
 from durable_django.stores.orm.rows import (
+    CHECKPOINTS,
     EXECUTIONS,
     SIGNAL_FIELDS,
     SIGNALS,
+    TIMERS,
     to_datetime,
     to_signal,
 )
@@ -133,6 +135,44 @@ def retry(db: Database, execution_id: UUID) -> ExecutionStatus:
             return _status_after_retry(execution)
         # It changed between the look and the write.
     raise _refusal(execution, "retried", ("failed", "parked"))
+
+
+def hasten(db: Database, execution_id: UUID, key: str) -> bool:
+    def write() -> bool:
+        _lock(db, execution_id)
+        if not _is_hastened(db, execution_id, key):
+            return False
+        now = db.moment().now
+        # What is paused or held finds the timer due by itself; only who sleeps is woken.
+        db.execute(
+            f"UPDATE {EXECUTIONS} SET order_at = {db.order_of(now)}, wake_at = {now},"
+            f" updated_at = {now} WHERE id = %s AND wake_at > {now}"
+            " AND (status = 'suspended' OR (status = 'compensating' AND waiting_kind <> ''))",
+            [db.uuid(execution_id)],
+        )
+        return True
+
+    execution = load_execution(db, execution_id)
+    if execution.is_terminal:
+        alive = tuple(str(one) for one in ExecutionStatus if one not in TERMINAL_STATUSES)
+        raise _refusal(execution, "hastened", alive)
+    return db.transact(write)
+
+
+def _is_hastened(db: Database, execution_id: UUID, key: str) -> bool:
+    now = db.moment().now
+    found = [db.uuid(execution_id), key]
+    timers = db.execute(
+        f"UPDATE {TIMERS} SET fire_at = {now} WHERE execution_id = %s AND call_key = %s"
+        f" AND status = 'pending' AND fire_at > {now}",
+        found,
+    )
+    attempts = db.execute(
+        f"UPDATE {CHECKPOINTS} SET retry_at = {now} WHERE execution_id = %s AND call_key = %s"
+        f" AND status = 'failed' AND NOT is_final AND retry_at > {now}",
+        found,
+    )
+    return timers + attempts > 0
 
 
 def _refusal(execution: Execution, act: str, allowed: tuple[str, ...]) -> InvalidTransitionError:

@@ -16,6 +16,7 @@ from uuid import UUID
 from django.db import models
 
 from durable_django.domain.checkpoint import Checkpoint
+from durable_django.domain.event import Actor, ActorKind, Event, EventType
 from durable_django.domain.execution import Execution
 from durable_django.domain.signal import Signal
 from durable_django.domain.status import (
@@ -30,6 +31,7 @@ from durable_django.domain.status import (
 )
 from durable_django.domain.timer import Timer
 from durable_django.models import (
+    ExecutionEvent,
     StepCheckpoint,
     WorkflowExecution,
     WorkflowSignal,
@@ -81,6 +83,7 @@ _EXECUTION_CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "status": ExecutionStatus,
     "guarantee": Guarantee,
     "tags": _to_tags,
+    "forked_from": to_uuid,
     "park_reason": ParkReason,
     "ending": ExecutionStatus,
     "wake_at": to_datetime,
@@ -136,6 +139,19 @@ def to_timer(row: Sequence[Any]) -> Timer:
 def to_signal(row: Sequence[Any]) -> Signal:
     """Return the value of a row of `SIGNAL_FIELDS`."""
     return Signal(**_converted(SIGNAL_FIELDS, _SIGNAL_CONVERTERS, row))
+
+
+def to_event(row: ExecutionEvent) -> Event:
+    """Return the value of a row."""
+    return Event(
+        id=row.pk,
+        execution_id=row.execution_id,
+        type=EventType(row.type),
+        actor=Actor(kind=ActorKind(row.actor_kind), id=row.actor_id, name=row.actor_name),
+        reason=row.reason,
+        details=row.details,
+        created_at=row.created_at,
+    )
 
 
 def _converted(

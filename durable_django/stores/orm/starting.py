@@ -30,11 +30,12 @@ from durable_django.stores.orm.rows import (
 _BATCH = 200
 _COLUMNS = (
     "id, workflow_id, workflow_name, workflow_version, queue, priority, execution_key, guarantee,"
-    " correlation_id, tags, input, expires_at, status, waiting_kind, waiting_for, fence,"
-    " lease_owner, recoveries, epoch, signal_count, cancel_reason, cancel_compensates, progress,"
+    " correlation_id, tags, input, expires_at, subject, forked_from, epoch, status, waiting_kind,"
+    " waiting_for, fence, lease_owner, recoveries, signal_count, cancel_reason,"
+    " cancel_compensates, progress,"
     " wake_at, order_at, created_at, updated_at"
 )
-_PLACES = ", ".join(["%s"] * 12) + ", 'pending', '', '', 0, '', 0, 0, 0, '', TRUE, '{}'"
+_PLACES = ", ".join(["%s"] * 15) + ", 'pending', '', '', 0, '', 0, 0, '', TRUE, '{}'"
 
 
 class WorkflowRows:
@@ -136,6 +137,9 @@ def _values(db: Database, new: NewExecution) -> list[Any]:
         json.dumps(list(new.tags)),
         new.input,
         db.instant(new.expires_at),
+        new.subject,
+        None if new.forked_from is None else db.uuid(new.forked_from),
+        new.epoch,
     ]
 
 
@@ -164,6 +168,9 @@ def _pending(new: NewExecution, wake_at: Any, created_at: Any) -> Execution:
         guarantee=new.guarantee,
         correlation_id=new.correlation_id,
         tags=new.tags,
+        subject=new.subject,
+        forked_from=new.forked_from,
+        epoch=new.epoch,
         input=new.input,
         expires_at=new.expires_at,
         wake_at=to_datetime(wake_at),

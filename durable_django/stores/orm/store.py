@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 from uuid import UUID
 
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.claim import Claim
 from durable_django.domain.error_record import ErrorRecord
+from durable_django.domain.event import Event, NewEvent
 from durable_django.domain.execution import Execution, NewExecution
 from durable_django.domain.signal import Signal
 from durable_django.domain.status import ExecutionStatus, Interrupt, ParkReason
@@ -17,6 +19,8 @@ from durable_django.domain.wait import Suspension, Wait
 from durable_django.ports.clock import Clock
 from durable_django.stores.orm import (
     claiming,
+    events,
+    forking,
     housekeeping,
     leasing,
     outside_acts,
@@ -29,6 +33,7 @@ from durable_django.stores.orm import (
 from durable_django.stores.orm.database import Database
 
 PRIORITY_SECONDS = 10
+T = TypeVar("T")
 
 
 class OrmCheckpointStore:
@@ -63,6 +68,12 @@ class OrmCheckpointStore:
 
     # --- outside acts ---
 
+    def transact(self, work: Callable[[], T]) -> T:
+        return self._db.act_transact(work)
+
+    def add_event(self, event: NewEvent) -> None:
+        events.add_event(self._db, event)
+
     def insert_executions(self, new: Sequence[NewExecution]) -> list[tuple[Execution, bool]]:
         return starting.insert_executions(self._db, self._workflows, new)
 
@@ -82,6 +93,12 @@ class OrmCheckpointStore:
 
     def retry(self, execution_id: UUID) -> ExecutionStatus:
         return outside_acts.retry(self._db, execution_id)
+
+    def insert_fork(self, new: NewExecution, before_position: int) -> Execution:
+        return forking.insert_fork(self._db, self._workflows, new, before_position)
+
+    def hasten(self, execution_id: UUID, key: str) -> bool:
+        return outside_acts.hasten(self._db, execution_id, key)
 
     # --- reading ---
 
@@ -111,6 +128,9 @@ class OrmCheckpointStore:
 
     def list_signals(self, execution_id: UUID) -> list[Signal]:
         return reading.list_signals(self._db, execution_id)
+
+    def list_events(self, execution_id: UUID, *, after: int, limit: int) -> list[Event]:
+        return events.list_events(self._db, execution_id, after=after, limit=limit)
 
     # --- claiming and leases ---
 

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from durable_django.ports.checkpoint_store import CheckpointStore
+from durable_django.testing.store_contract.acting import ActingContract
 from durable_django.testing.store_contract.claiming import ClaimingContract
 from durable_django.testing.store_contract.ending import EndingContract
 from durable_django.testing.store_contract.fencing import FencingContract
+from durable_django.testing.store_contract.forking import ForkingContract
+from durable_django.testing.store_contract.hastening import HasteningContract
 from durable_django.testing.store_contract.housekeeping import HousekeepingContract
 from durable_django.testing.store_contract.leasing import LeasingContract
 from durable_django.testing.store_contract.liveness import assert_nothing_stuck
@@ -38,6 +41,9 @@ class CheckpointStoreContract(
     ReceivingContract,
     EndingContract,
     SteeringContract,
+    ActingContract,
+    ForkingContract,
+    HasteningContract,
     RetryingContract,
     ReadingContract,
     HousekeepingContract,
