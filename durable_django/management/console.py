@@ -30,6 +30,8 @@ from durable_django.exceptions import (
     InvalidTransitionError,
     PayloadError,
     ResultTimeoutError,
+    StepNotFoundError,
+    TimerNotFoundError,
     UnknownWorkflowError,
 )
 from durable_django.runtime import engine
@@ -44,6 +46,8 @@ EXIT_INTERRUPTED = 130
 _EXIT_CODES: tuple[tuple[type[DurableError], int], ...] = (
     (ExecutionNotFoundError, EXIT_NOT_FOUND),
     (UnknownWorkflowError, EXIT_NOT_FOUND),
+    (StepNotFoundError, EXIT_NOT_FOUND),
+    (TimerNotFoundError, EXIT_NOT_FOUND),
     (InvalidTransitionError, EXIT_WRONG_STATE),
     (ExecutionKeyConflictError, EXIT_WRONG_STATE),
     (ResultTimeoutError, EXIT_TIMED_OUT),

@@ -125,9 +125,78 @@ class TestRetry:
         assert run("durable_retry", waiting).code == 4
 
 
+class TestFork:
+    def test_makes_a_step_again_as_another_execution(
+        self, run: Run, engine: DurableEngine, waiting: UUID
+    ):
+        ran = run("durable_fork", waiting, "--from-step", "charge", "--input", '{"order_id": 9}')
+
+        engine.drain()
+        fork = client.get(ran.out.strip())
+        assert fork.execution.forked_from == waiting
+        client.signal(fork.id, "packed")
+        engine.drain()
+        assert client.get(fork.id).result(timeout=0) == {"total": 18, "gift": False}
+
+    def test_dry_run_says_what_it_would_do(self, run: Run, waiting: UUID):
+        ran = run("durable_fork", waiting, "--dry-run", "--json")
+
+        assert json.loads(ran.out) == {"reused": [], "again": ["charge"], "version": 1}
+        assert len(client.list_executions()) == 1
+
+    @pytest.mark.parametrize(
+        ("arguments", "code"),
+        [
+            pytest.param(["--from-step", "ship"], 3, id="unknown step"),
+            pytest.param(["--workflow-version", "9"], 3, id="unknown version"),
+            pytest.param(["--input", "[]"], 2, id="no object"),
+            pytest.param(["--input", '{"colour": 1}'], 2, id="no argument of it"),
+        ],
+    )
+    def test_refusal_has_an_exit_code(
+        self, run: Run, waiting: UUID, arguments: list[str], code: int
+    ):
+        assert run("durable_fork", waiting, *arguments).code == code
+
+
+class TestFire:
+    def test_sleeper_wakes(self, run: Run, engine: DurableEngine):
+        id_ = client.start("console.sleeper").id
+        engine.drain()
+
+        ran = run("durable_fire", id_, "night", "--reason", "morning", "--json")
+
+        engine.drain()
+        assert json.loads(ran.out) == {"id": str(id_), "key": "night", "status": "suspended"}
+        assert client.get(id_).status == "completed"
+
+    def test_timer_that_is_not_there_is_not_found(self, run: Run, waiting: UUID):
+        assert run("durable_fire", waiting, "noon").code == 3
+
+
+def test_audit_tells_the_reason_and_that_it_was_a_command(run: Run, waiting: UUID):
+    run("durable_pause", waiting, "--reason", "stocktaking")
+    run("durable_resume", waiting, "--reason", "done")
+    run("durable_cancel", waiting, "--reason", "customer")
+
+    told = [(str(e.type), str(e.actor.kind), e.reason) for e in client.list_events(waiting)]
+    assert told == [
+        ("pause_requested", "command", "stocktaking"),
+        ("resumed", "command", "done"),
+        ("cancel_requested", "command", "customer"),
+    ]
+
+
 @pytest.mark.parametrize(
     "command",
-    ["durable_cancel", "durable_pause", "durable_resume", "durable_retry", "durable_show"],
+    [
+        "durable_fork",
+        "durable_cancel",
+        "durable_pause",
+        "durable_resume",
+        "durable_retry",
+        "durable_show",
+    ],
 )
 def test_unknown_execution_is_not_found(run: Run, command: str):
     ran = run(command, UNKNOWN)

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import CommandParser
-
 from durable_django import client
-from durable_django.management.console import DurableCommand
+from durable_django.management.acts import ActCommand, shell_user
 
 
-class Command(DurableCommand):
+class Command(ActCommand):
     """Prints the execution's status after the request."""
 
     help = "Pause an execution at its next durable call, until durable_resume."
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        super().add_arguments(parser)
-        parser.add_argument("id", help="the execution's id")
-
     def act(self, options: dict[str, Any]) -> None:
-        is_new = client.pause(options["id"])
+        is_new = client.pause(options["id"], reason=options["reason"], by=shell_user())
         status = client.get(options["id"]).status
         self.say("The pause is requested." if is_new else "It is paused, or about to be, already.")
         if options["json"]:

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import CommandParser
-
 from durable_django import client
-from durable_django.management.console import DurableCommand
+from durable_django.management.acts import ActCommand, shell_user
 
 
-class Command(DurableCommand):
+class Command(ActCommand):
     """Prints the execution's new status."""
 
     help = "Run a FAILED or PARKED execution again from its checkpoints."
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        super().add_arguments(parser)
-        parser.add_argument("id", help="the execution's id")
-
     def act(self, options: dict[str, Any]) -> None:
-        status = client.retry(options["id"])
+        status = client.retry(options["id"], reason=options["reason"], by=shell_user())
         self.say("It runs again from its checkpoints, as soon as a worker is free.")
         if options["json"]:
             self.show_json({"id": options["id"], "status": status})
