@@ -17,9 +17,11 @@ class DurableDjangoConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        # Not above: it leads to the models, which may not be loaded before all apps are listed.
+        # Not above: they lead to the models, which may not be loaded before all apps are listed.
         from durable_django import checks  # noqa: PLC0415
+        from durable_django.control import bulk_runner  # noqa: PLC0415
 
+        bulk_runner.register()
         runtime.wire()
         runtime.wire_cluster()
         checks.register_checks()

@@ -108,11 +108,12 @@ def send_signal(
     payload: Any = None,
     *,
     dedupe_key: str | None = None,
+    reason: str = "",
     by: Actor = CODE,
 ) -> tuple[Signal, bool]:
     """Do as `signal` does, and say whether the signal is new or its dedupe key was known."""
     return engine().acts.send_signal(
-        to_id(execution_id), name, payload, dedupe_key=dedupe_key, by=by
+        to_id(execution_id), name, payload, dedupe_key=dedupe_key, reason=reason, by=by
     )
 
 

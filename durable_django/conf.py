@@ -7,6 +7,7 @@ ConfigurationError here and a system check error before that.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -44,6 +45,10 @@ _1_OR_MORE = (
     "max_payload_depth",
     "admin_bulk_limit",
 )
+
+
+_RATES = ("rest_read_rate", "rest_write_rate", "rest_hook_rate")
+_RATE = re.compile(r"[1-9]\d{0,8}/(?:s|sec|second|m|min|minute|h|hour|d|day)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +145,14 @@ class DurableSettings:
         refused += [(n, "1 or more") for n in _1_OR_MORE if getattr(self, n) < 1]
         for name, rule in refused:
             raise ConfigurationError(f"DURABLE[{name.upper()!r}] must be {rule}.")
+        for name in _RATES:
+            if getattr(self, name) and not _RATE.fullmatch(getattr(self, name)):
+                raise ConfigurationError(
+                    f"DURABLE[{name.upper()!r}] is a rate such as '600/min' (s, min, hour or day), "
+                    f"or empty for no limit; not {getattr(self, name)!r}."
+                )
+        for pattern in self.redact:
+            _check_pattern(pattern)
         if not self.queues:
             raise ConfigurationError("DURABLE['QUEUES'] must name at least one queue.")
         if self.on_step_mismatch not in ("park", "warn") and "." not in self.on_step_mismatch:
@@ -166,6 +179,15 @@ def parse(raw: Mapping[str, Any]) -> DurableSettings:
             raise ConfigurationError(f"DURABLE has no key {key!r}.{hint}")
         values[known[key]] = _checked(key, value, hints[known[key]])
     return DurableSettings(**values)
+
+
+def _check_pattern(pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ConfigurationError(
+            f"DURABLE['REDACT'] holds {pattern!r}, which is no regular expression: {error}."
+        ) from error
 
 
 def _checked(key: str, value: Any, hint: Any) -> Any:

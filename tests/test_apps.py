@@ -54,7 +54,7 @@ ORDER = """
 
 
 def test_workflows_of_installed_apps_are_registered(tmp_path: Path):
-    assert set_up_project(tmp_path, ORDER) == "['shop.order']"
+    assert set_up_project(tmp_path, ORDER) == "['durable.bulk', 'shop.order']"
 
 
 def test_error_in_a_workflows_module_is_raised(tmp_path: Path):
@@ -74,7 +74,10 @@ def test_name_registered_twice_is_raised(tmp_path: Path):
 
 
 def test_wrong_setting_is_left_to_the_checks(tmp_path: Path):
-    assert set_up_project(tmp_path, ORDER, durable="{'NO_SUCH': 1}") == "['shop.order']"
+    assert (
+        set_up_project(tmp_path, ORDER, durable="{'NO_SUCH': 1}")
+        == "['durable.bulk', 'shop.order']"
+    )
 
 
 @pytest.mark.skipif(not apps.ready, reason="needs Django")

@@ -97,3 +97,19 @@ def test_readable_settings_fall_back_to_the_defaults():
         conf = readable_settings()
 
     assert conf == DurableSettings()
+
+
+@pytest.mark.parametrize("rate", ["fast", "0/min", "10/fortnight", "10", "/min", "1e3/min"])
+def test_rate_that_is_none_is_refused(rate: str):
+    with pytest.raises(ConfigurationError, match=r"'REST_WRITE_RATE'.*'600/min'"):
+        parse({"REST_WRITE_RATE": rate})
+
+
+@pytest.mark.parametrize("rate", ["", "1/s", "600/min", "5/hour", "100000/day"])
+def test_rate_is_accepted(rate: str):
+    assert parse({"REST_WRITE_RATE": rate}).rest_write_rate == rate
+
+
+def test_pattern_that_is_no_regular_expression_is_refused():
+    with pytest.raises(ConfigurationError, match=r"'REDACT'.*'\('"):
+        parse({"REDACT": ["diagnosis", "("]})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from typing import Any
 
 from django.core.checks import CheckMessage, Error
@@ -12,12 +11,12 @@ from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from durable_django.conf import readable_settings
+from durable_django.control.health.queues import LATE_BY
 from durable_django.engine.registry import default_registry
 from durable_django.stores.orm import health
 
 OLDEST_MARIADB = (10, 6)
 OLDEST_MYSQL = (8, 0, 1)
-LATE_BY = timedelta(minutes=1)
 
 
 def check_live_database(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:

@@ -54,7 +54,7 @@ class EncryptingCodec:
         return self._seal(self._inner.encode(value))
 
     def decode(self, text: str) -> object:
-        return self._inner.decode(self._open(text))
+        return self._inner.decode(self.unseal(text))
 
     def rotate(self, text: str) -> str:
         """Return the text encrypted with the first key.
@@ -62,7 +62,7 @@ class EncryptingCodec:
         Raises:
             PayloadError: No key opens it, or it was changed.
         """
-        return self._seal(self._open(text))
+        return self._seal(self.unseal(text))
 
     def digests(self, text: str) -> tuple[str, ...]:
         """Return the keyed digest of the plain text under every key, the first key's first.
@@ -70,13 +70,15 @@ class EncryptingCodec:
         Raises:
             PayloadError: As `rotate`.
         """
-        plain = self._open(text).encode("utf-8")
+        plain = self.unseal(text).encode("utf-8")
         return tuple(hmac.new(key, plain, hashlib.sha256).hexdigest() for key in self._digest_keys)
 
-    def _seal(self, plain: str) -> str:
-        return f"{_PREFIX}{self._fernet.encrypt(plain.encode('utf-8')).decode('ascii')}{_SUFFIX}"
+    def unseal(self, text: str) -> str:
+        """Return the text that `inner` wrote, unread.
 
-    def _open(self, text: str) -> str:
+        Raises:
+            PayloadError: As `rotate`.
+        """
         if not (text.startswith(_PREFIX) and text.endswith(_SUFFIX)):
             if self._accepts_plain:
                 return text
@@ -88,3 +90,6 @@ class EncryptingCodec:
             raise PayloadError(
                 "Value", "cannot be decrypted: it was changed, or its key is no longer in the list."
             ) from None
+
+    def _seal(self, plain: str) -> str:
+        return f"{_PREFIX}{self._fernet.encrypt(plain.encode('utf-8')).decode('ascii')}{_SUFFIX}"

@@ -58,6 +58,7 @@ class Acts:
         payload: Any = None,
         *,
         dedupe_key: str | None = None,
+        reason: str = "",
         by: Actor = CODE,
     ) -> tuple[Signal, bool]:
         """Send a signal; return it and whether it is new."""
@@ -70,7 +71,7 @@ class Acts:
             signal, is_new = self._store.add_signal(execution_id, name, text, dedupe_key)
             if is_new and by != CODE:
                 details = {"name": name, "position": signal.position}
-                self._note(execution_id, EventType.SIGNALLED, by, "", details)
+                self._note(execution_id, EventType.SIGNALLED, by, reason, details)
             return signal, is_new
 
         # Without an event the store's own transaction is enough.

@@ -34,6 +34,14 @@ class KeyedDigests(Protocol):
         """Return the digest of the text's value under every key, the one to store first."""
 
 
+@runtime_checkable
+class SealedTexts(Protocol):
+    """A codec whose text hides another's, as an encrypting one does."""
+
+    def unseal(self, text: str) -> str:
+        """Return the hidden text, without turning it into a value."""
+
+
 class Payloads:
     """Values to text and back, within limits. Safe to share between threads.
 
@@ -57,6 +65,7 @@ class Payloads:
         self._max_nodes = max_nodes
         self._transient = transient
         self._digests = codec.digests if isinstance(codec, KeyedDigests) else None
+        self._unseal = codec.unseal if isinstance(codec, SealedTexts) else None
 
     def encode(self, value: Any, what: str, serialize: Callable[[Any], Any] | None = None) -> str:
         """Return the text of `value`, first passed through `serialize` if one is given.
@@ -96,6 +105,25 @@ class Payloads:
             raise
         except Exception as exc:  # as in encode
             raise PayloadError(what, _explain("decoding", exc)) from exc
+
+    def unseal(self, text: str, what: str) -> str:
+        """Return stored text decrypted, and no more than that: for showing it to people.
+
+        Unlike `decode` it fetches no model reference and builds no object of the user's.
+
+        Raises:
+            PayloadError: No key opens it, or it was changed.
+        """
+        if self._unseal is None:
+            return text
+        try:
+            return self._unseal(text)
+        except PayloadError as exc:
+            raise PayloadError(what, exc.problem) from exc
+        except self._transient:
+            raise
+        except Exception as exc:  # as in encode
+            raise PayloadError(what, _explain("decrypting", exc)) from exc
 
     def round_trip(
         self,

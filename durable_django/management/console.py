@@ -22,6 +22,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as AnyDatabaseError
 from django.utils.connection import ConnectionDoesNotExist
 
+from durable_django.control.payloads.outside_json import parse_payload
 from durable_django.exceptions import (
     DefinitionError,
     DurableError,
@@ -34,7 +35,6 @@ from durable_django.exceptions import (
     TimerNotFoundError,
     UnknownWorkflowError,
 )
-from durable_django.runtime import engine
 
 EXIT_ERROR = 1
 EXIT_USAGE = 2
@@ -138,7 +138,7 @@ def read_json(text: str, what: str) -> Any:
             text = sys.stdin.read()
         elif text.startswith("@"):
             text = Path(text[1:]).read_text(encoding="utf-8")
-        return engine().payloads.check_text(text, what)
+        return parse_payload(text, what)
     except (OSError, UnicodeDecodeError) as error:
         raise usage_error(f"{what} cannot be read: {error}.") from error
     except PayloadError as error:

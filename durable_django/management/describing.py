@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from durable_django.control.payloads.payload_view import arguments_json, payload_json
+from durable_django.control.payloads.redaction import redact, redact_text
 from durable_django.domain.error_record import ErrorRecord
 from durable_django.domain.execution import Execution
 from durable_django.domain.status import (
@@ -16,8 +18,6 @@ from durable_django.domain.status import (
     ParkReason,
     WaitKind,
 )
-from durable_django.engine.serialization import Payloads
-from durable_django.exceptions import PayloadError
 from durable_django.management.console import to_text
 
 _PARKED = {
@@ -44,8 +44,8 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decoded:
-    """A payload's value, or why it cannot be shown."""
+class Shown:
+    """A payload's redacted value, or why it cannot be shown."""
 
     value: Any = None
     problem: str = ""
@@ -79,7 +79,10 @@ def facts_of(execution: Execution) -> dict[str, Any]:
     facts = asdict(execution)
     for name in ("input", "output", "error"):
         del facts[name]
-    return facts | {"error": error_of(execution.error)}
+    return facts | {
+        "error": error_of(execution.error),
+        "progress": redact(dict(execution.progress)),
+    }
 
 
 def error_of(text: str | None) -> dict[str, Any] | None:
@@ -87,22 +90,28 @@ def error_of(text: str | None) -> dict[str, Any] | None:
     if not text:
         return None
     error = ErrorRecord.from_text(text)
-    return {"type": error.type, "message": error.message, "code": error.code}
+    return {"type": error.type, "message": redact_text(error.message), "code": error.code}
 
 
 def describe_error(text: str | None) -> str:
     """Return a stored error in one line; empty if there is none."""
-    return str(ErrorRecord.from_text(text)) if text else ""
+    return redact_text(str(ErrorRecord.from_text(text))) if text else ""
 
 
-def decode(payloads: Payloads, text: str | None, what: str) -> Decoded:
-    """Return the value of a stored payload, or why it cannot be read here."""
-    if not text:
-        return Decoded()
-    try:
-        return Decoded(value=payloads.decode(text, what))
-    except PayloadError as error:
-        return Decoded(problem=f"cannot be read here: {error.problem}")
+def show_payload(text: str | None) -> Shown:
+    """Return the redacted value of a stored payload, or why it cannot be shown."""
+    return _to_shown(payload_json(text, may_see=True))
+
+
+def show_arguments(text: str, action: str) -> Shown:
+    """Return a step's arguments by name, redacted, or why they cannot be shown."""
+    return _to_shown(arguments_json(text, action, may_see=True))
+
+
+def _to_shown(value: Any) -> Shown:
+    if isinstance(value, dict) and value.get("undecodable") is True:
+        return Shown(problem=f"cannot be read here: {value.get('detail', '')}".rstrip(": "))
+    return Shown(value=value)
 
 
 def describe_wait(execution: Execution) -> str:

@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 
-from django.core import checks
 from django.db import Error as AnyDatabaseError
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
 from durable_django.conf import DurableSettings
+from durable_django.control.health.checks import MAX_NAMED, Level, look_at_clock
+from durable_django.control.health.queues import LATE_BY
+from durable_django.control.health.workers import list_workers
+from durable_django.control.setup_messages import list_messages
 from durable_django.domain.status import ExecutionStatus
 from durable_django.management.console import to_text
 from durable_django.stores.orm import health
-from durable_django.stores.orm.heartbeats import OrmHeartbeats
 
-LATE_BY = timedelta(minutes=1)
-LARGEST_SKEW = timedelta(seconds=5)
-#: A worker that missed this many heartbeats is counted as gone.
-MISSED_BEATS = 4
-MAX_NAMED = 5
 #: Said here in other words.
 _SAID_HERE = frozenset({"durable_django.W024"})
-
-
-class Level(StrEnum):
-    """How bad a finding is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +58,7 @@ def diagnose(conf: DurableSettings) -> Iterator[Finding]:
 
 
 def _look_at_settings(databases: tuple[str, ...]) -> Iterator[Finding]:
-    messages = [
-        message
-        for message in checks.run_checks(tags=["durable_django"], databases=databases)
-        if message.level >= checks.WARNING
-        and not message.is_silenced()
-        and message.id not in _SAID_HERE
-    ]
+    messages = [one for one in list_messages(databases) if one.id not in _SAID_HERE]
     for message in messages:
         yield Finding(
             subject=message.id or "checks",
@@ -91,20 +71,8 @@ def _look_at_settings(databases: tuple[str, ...]) -> Iterator[Finding]:
 
 
 def _look_at_clock(alias: str) -> Finding:
-    begun, here = time.monotonic(), datetime.now(UTC)
-    there = health.load_clock(alias)
-    took = timedelta(seconds=time.monotonic() - begun)
-    # The database read its clock some time while we waited: only what lies beyond is skew.
-    skew = max(there - here - took, here - there, timedelta(0))
-    said = f"{connections[alias].display_name}, {took.total_seconds() * 1000:.1f} ms"
-    if skew > LARGEST_SKEW:
-        return Finding(
-            subject="clock",
-            level=Level.WARNING,
-            message=f"Its clock and this machine's differ by {skew.total_seconds():.0f} s.",
-            hint="Nothing depends on it but the times you compare; let NTP set both.",
-        )
-    return _ok("database", said)
+    check, _ = look_at_clock(alias)
+    return Finding(subject=check.code, level=check.level, message=check.summary, hint=check.remedy)
 
 
 def _look_at_tables(alias: str) -> Iterator[Finding]:
@@ -122,14 +90,11 @@ def _look_at_tables(alias: str) -> Iterator[Finding]:
 
 
 def _look_at_workers(conf: DurableSettings, *, has_work: bool) -> Finding:
-    now = health.load_clock(conf.database)
-    oldest = now - timedelta(seconds=MISSED_BEATS * conf.heartbeat_seconds)
-    beats = OrmHeartbeats(conf.database).list()
-    alive = [beat for beat in beats if beat.beat_at is not None and beat.beat_at >= oldest]
+    workers = list_workers(conf, health.load_clock(conf.database))
+    alive = [worker for worker in workers if worker.is_alive]
     if alive:
-        named = ", ".join(f"{beat.kind or 'worker'} {beat.pid} on {beat.host}" for beat in alive)
-        return _ok("workers", named)
-    last = f"; the last was heard of at {to_text(beats[0].beat_at)}" if beats else ""
+        return _ok("workers", ", ".join(map(str, alive)))
+    last = f"; the last was heard of at {to_text(workers[0].beat_at)}" if workers else ""
     return Finding(
         subject="workers",
         level=Level.ERROR if has_work else Level.WARNING,

@@ -1,8 +1,8 @@
-from typing import Any
-
 import django.db.models.deletion
 import durable_django.domain.identifiers
 from django.db import migrations, models
+
+from durable_django.migrations._exact_text import compare_text_exactly
 
 
 #: What is compared as a name or a key: equal only if every character is.
@@ -14,30 +14,6 @@ EXACT_COLUMNS = {
     "workflowsignal": ["name", "dedupe_key"],
     "doorbell": ["slot"],
 }
-
-
-def compare_text_exactly(apps: Any, schema_editor: Any) -> None:
-    """Give the name and key columns a binary collation on MySQL and MariaDB.
-
-    Their default collations take "Order-1" and "order-1" for one key. The other databases compare
-    exactly by themselves. A later migration that alters one of these columns must do this again.
-    """
-    if schema_editor.connection.vendor != "mysql":
-        return
-    for model_name, field_names in EXACT_COLUMNS.items():
-        model = apps.get_model("durable_django", model_name)
-        for field_name in field_names:
-            field = model._meta.get_field(field_name)
-            schema_editor.execute(
-                "ALTER TABLE {table} MODIFY {column} {type} "
-                "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin {null}".format(
-                    table=schema_editor.quote_name(model._meta.db_table),
-                    column=schema_editor.quote_name(field.column),
-                    type=field.db_type(schema_editor.connection),
-                    null="NULL" if field.null else "NOT NULL",
-                ),
-                None,
-            )
 
 
 class Migration(migrations.Migration):
@@ -511,5 +487,7 @@ class Migration(migrations.Migration):
                 name="durable_timer_known_status",
             ),
         ),
-        migrations.RunPython(compare_text_exactly, migrations.RunPython.noop, atomic=False),
+        migrations.RunPython(
+            compare_text_exactly(EXACT_COLUMNS), migrations.RunPython.noop, atomic=False
+        ),
     ]

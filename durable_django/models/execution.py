@@ -73,7 +73,6 @@ class WorkflowExecution(models.Model):
         max_length=MAX_KEY_LENGTH,
         blank=True,
         default="",
-        db_default="",
         help_text="The business object it is about, such as shop.order:991.",
     )
     forked_from = models.UUIDField(null=True, blank=True)
@@ -125,7 +124,10 @@ class WorkflowExecution(models.Model):
             models.Index(fields=["status", "id"], name="durable_execution_by_status"),
             models.Index(fields=["workflow_name", "id"], name="durable_execution_by_workflow"),
             models.Index(fields=["finished_at"], name="durable_execution_prune"),
-            models.Index(fields=["key"], name="durable_execution_by_key"),
+            # For prefixes: without its own class, PostgreSQL takes it for LIKE only under "C".
+            models.Index(
+                fields=["key"], name="durable_execution_by_key", opclasses=["varchar_pattern_ops"]
+            ),
             models.Index(fields=["subject", "id"], name="durable_execution_by_subject"),
             models.Index(fields=["forked_from"], name="durable_execution_forks"),
         ]

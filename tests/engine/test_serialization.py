@@ -166,6 +166,29 @@ class TestDecode:
             payloads.decode(text, WHAT)
 
 
+class SealingCodec(FakeCodec):
+    """A codec whose text hides another's."""
+
+    def unseal(self, text: str) -> Any:
+        return self._give()
+
+
+class TestUnseal:
+    def test_text_of_a_codec_that_hides_nothing_is_returned_as_it_is(self):
+        assert payloads.unseal('{"$model": 1}', WHAT) == '{"$model": 1}'
+
+    def test_hidden_text_is_returned_unread(self):
+        assert Payloads(SealingCodec('{"$model": 1}')).unseal("x", WHAT) == '{"$model": 1}'
+
+    def test_any_error_becomes_a_payload_error_without_content(self):
+        with pytest.raises(PayloadError, match=rf"{WHAT}: decrypting failed with KeyError\."):
+            Payloads(SealingCodec(KeyError("SECRET"))).unseal("x", WHAT)
+        with pytest.raises(PayloadError, match=rf"{WHAT}: was changed\."):
+            Payloads(SealingCodec(PayloadError("Value", "was changed."))).unseal("x", WHAT)
+        with pytest.raises(ConnectionError):
+            Payloads(SealingCodec(ConnectionError())).unseal("x", WHAT)
+
+
 class TestRoundTrip:
     def test_text_and_the_value_that_replay_will_see(self):
         assert payloads.round_trip({"a": (1,)}, WHAT) == ('{"a":{"$tuple":[1]}}', {"a": (1,)})

@@ -8,8 +8,9 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from durable_django.conf import readable_settings
+from durable_django.control.health.checks import Level
 from durable_django.management.console import EXIT_ERROR, DurableCommand
-from durable_django.management.diagnosis import Level, diagnose
+from durable_django.management.diagnosis import diagnose
 
 
 class Command(DurableCommand):

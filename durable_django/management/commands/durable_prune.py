@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from durable_django.conf import settings
+from durable_django.control.pruning import prune_control_plane
 from durable_django.domain.status import TERMINAL_STATUSES, ExecutionStatus
 from durable_django.management.console import DurableCommand, count, usage_error
 from durable_django.runtime import engine
@@ -19,7 +20,7 @@ from durable_django.runtime import engine
 class Command(DurableCommand):
     """Prints how many executions were deleted, each with all that is its own."""
 
-    help = "Delete executions that ended long ago, with their checkpoints, timers and signals."
+    help = "Delete executions that ended long ago with all that is theirs, and old bulk operations."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -51,7 +52,12 @@ class Command(DurableCommand):
             return
         if found and not options["yes"]:
             _confirm(f"Delete {found} executions that ended more than {days:g} days ago?")
-        self._answer(options, {"deleted": self._delete(before, statuses, options["batch"])})
+        deleted = self._delete(before, statuses, options["batch"])
+        others = prune_control_plane(before)
+        told = [f"{number} {kind.replace('_', ' ')}" for kind, number in others.items() if number]
+        if told:
+            self.say(f"Also deleted: {', '.join(told)}.")
+        self._answer(options, {"deleted": deleted})
 
     def _delete(self, before: datetime, statuses: Collection[ExecutionStatus], batch: int) -> int:
         """Delete batch by batch, each in its own transaction: interrupted, it is done in part."""

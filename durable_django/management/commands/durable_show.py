@@ -9,16 +9,17 @@ from uuid import UUID
 from django.core.management.base import CommandParser
 
 from durable_django import client
+from durable_django.control.payloads.redaction import redact
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.execution import Execution
 from durable_django.management.console import DurableCommand, to_text
 from durable_django.management.describing import (
-    Decoded,
     Standing,
-    decode,
     describe_error,
     error_of,
     facts_of,
+    show_arguments,
+    show_payload,
     stand_of,
 )
 from durable_django.runtime import engine
@@ -53,12 +54,12 @@ class Command(DurableCommand):
             {
                 "execution": facts_of(execution),
                 "standing": {"why": standing.why, "wakes": standing.wakes},
-                "input": asdict(_decode(execution.input)),
-                "output": asdict(_decode(execution.output)),
+                "input": asdict(show_payload(execution.input)),
+                "output": asdict(show_payload(execution.output)),
                 "checkpoints": [_to_json(one) for one in store.list_checkpoints(execution.id)],
                 "timers": [asdict(timer) for timer in store.list_timers(execution.id)],
                 "signals": [
-                    asdict(signal) | {"payload": asdict(_decode(signal.payload))}
+                    asdict(signal) | {"payload": asdict(show_payload(signal.payload))}
                     for signal in signals
                 ],
             }
@@ -81,9 +82,9 @@ class Command(DurableCommand):
             "finished": execution.finished_at,
             "expires": execution.expires_at,
             "retried": execution.epoch or None,
-            "progress": dict(execution.progress) or None,
-            "input": _cut(_decode(execution.input).to_text(), MAX_SHOWN),
-            "result": _cut(_decode(execution.output).to_text(), MAX_SHOWN)
+            "progress": redact(dict(execution.progress)) or None,
+            "input": _cut(show_payload(execution.input).to_text(), MAX_SHOWN),
+            "result": _cut(show_payload(execution.output).to_text(), MAX_SHOWN)
             if execution.output
             else None,
             "error": describe_error(execution.error) or None,
@@ -106,7 +107,7 @@ class Command(DurableCommand):
                     one.attempt,
                     one.status,
                     one.completed_at,
-                    _cut(describe_error(one.error) or _decode(one.output).to_text(), MAX_CELL),
+                    _cut(describe_error(one.error) or show_payload(one.output).to_text(), MAX_CELL),
                 )
                 for one in checkpoints
             ],
@@ -130,21 +131,17 @@ class Command(DurableCommand):
                         signal.name,
                         signal.status,
                         signal.created_at,
-                        _cut(_decode(signal.payload).to_text(), MAX_CELL),
+                        _cut(show_payload(signal.payload).to_text(), MAX_CELL),
                     )
                     for signal in signals
                 ],
             )
 
 
-def _decode(text: str | None) -> Decoded:
-    return decode(engine().payloads, text, "Payload")
-
-
 def _to_json(checkpoint: Checkpoint) -> dict[str, Any]:
     return asdict(checkpoint) | {
-        "input": asdict(_decode(checkpoint.input)),
-        "output": asdict(_decode(checkpoint.output)),
+        "input": asdict(show_arguments(checkpoint.input, checkpoint.action)),
+        "output": asdict(show_payload(checkpoint.output)),
         "error": error_of(checkpoint.error),
     }
 

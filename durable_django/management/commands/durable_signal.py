@@ -8,6 +8,7 @@ from django.core.management.base import CommandParser
 
 from durable_django import client
 from durable_django.exceptions import PayloadError
+from durable_django.management.acts import shell_user
 from durable_django.management.console import DurableCommand, read_json, usage_error
 
 
@@ -29,7 +30,11 @@ class Command(DurableCommand):
         payload = read_json(options["payload"], "--payload")
         try:
             signal = client.signal(
-                options["id"], options["name"], payload, dedupe_key=options["dedupe_key"]
+                options["id"],
+                options["name"],
+                payload,
+                dedupe_key=options["dedupe_key"],
+                by=shell_user(),
             )
         except PayloadError as error:
             raise usage_error(f"--payload cannot be stored: {error}") from error

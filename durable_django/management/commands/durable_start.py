@@ -7,9 +7,11 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from durable_django import client
+from durable_django.control.inputs.signatures import InputError, coerce_input
 from durable_django.engine.execution_handle import ExecutionHandle
 from durable_django.engine.workflow_function import StartOptions
 from durable_django.exceptions import PayloadError, WorkflowCancelledError, WorkflowFailedError
+from durable_django.management.acts import shell_user
 from durable_django.management.console import (
     EXIT_ERROR,
     DurableCommand,
@@ -18,6 +20,7 @@ from durable_django.management.console import (
     to_text,
     usage_error,
 )
+from durable_django.runtime import engine
 
 
 class Command(DurableCommand):
@@ -83,12 +86,15 @@ def _start(options: dict[str, Any]) -> ExecutionHandle[Any]:
     start_options = StartOptions(
         key=options["key"], queue=options["queue"], priority=options["priority"]
     )
+    # A date is a text in JSON: what the workflow's annotations ask for is made of it here.
+    definition = engine().registry.load(options["workflow"], options["workflow_version"])
     try:
         return client.start(
-            options["workflow"],
-            given,
-            version=options["workflow_version"],
+            definition.name,
+            coerce_input(definition, given),
+            version=definition.version,
             options=start_options,
+            by=shell_user(),
         )
-    except (TypeError, PayloadError) as error:
+    except (InputError, TypeError, PayloadError) as error:
         raise usage_error(f"--input does not fit: {error}") from error

@@ -1,0 +1,240 @@
+"""Act on executions as a user: scope, permission, act and audit, for the admin and the REST API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from durable_django import client
+from durable_django.control.permissions import Permission, allows
+from durable_django.control.scope import find_visible
+from durable_django.domain.event import MAX_REASON_LENGTH, Actor, ActorKind
+from durable_django.domain.execution import Execution
+from durable_django.domain.signal import Signal
+from durable_django.domain.status import ExecutionStatus, WaitKind
+from durable_django.engine.acting import UNCHANGED
+from durable_django.engine.execution_handle import ExecutionHandle
+from durable_django.engine.forking import ForkPlan
+from durable_django.engine.workflow_function import StartOptions
+from durable_django.exceptions import DurableError
+from durable_django.models import WorkflowExecution
+
+
+class Action(StrEnum):
+    """What a user may do."""
+
+    START = "start"
+    SIGNAL = "signal"
+    FIRE_TIMER = "fire_timer"
+    CANCEL = "cancel"
+    #: Cancel without undoing.
+    TERMINATE = "terminate"
+    PAUSE = "pause"
+    RESUME = "resume"
+    RETRY = "retry"
+    FORK = "fork"
+
+
+PERMISSION_OF: Mapping[Action, Permission] = {
+    Action.START: Permission.START,
+    Action.SIGNAL: Permission.SIGNAL,
+    Action.FIRE_TIMER: Permission.SIGNAL,
+    Action.CANCEL: Permission.CANCEL,
+    Action.TERMINATE: Permission.TERMINATE,
+    Action.PAUSE: Permission.RETRY,
+    Action.RESUME: Permission.RETRY,
+    Action.RETRY: Permission.RETRY,
+    Action.FORK: Permission.FORK,
+}
+
+
+class ActNotAllowedError(DurableError):
+    """The user lacks the permission for the act."""
+
+    def __init__(self, action: Action) -> None:
+        self.action = action
+        self.permission = PERMISSION_OF[action]
+        super().__init__(
+            f"To {action.replace('_', ' ')} you need the permission durable_django."
+            f"{self.permission}."
+        )
+
+
+def actor_of(user: Any, kind: ActorKind = ActorKind.USER) -> Actor:
+    """Return the user as the audit names them."""
+    return Actor(kind=kind, id=str(user.pk or ""), name=user.get_username()[:255])
+
+
+class Acting:
+    """The acts of one user, for one reason.
+
+    Each act looks whether the user may see the execution (else ExecutionNotFoundError) and has the
+    permission (else ActNotAllowedError), then acts through the engine, which writes the event in
+    the transaction of the act. The engine's own errors pass through: see `client`.
+    """
+
+    def __init__(self, user: Any, reason: str = "", *, kind: ActorKind = ActorKind.USER) -> None:
+        self._user = user
+        self._by = actor_of(user, kind)
+        self._reason = reason[:MAX_REASON_LENGTH]
+
+    def start(
+        self,
+        workflow: str,
+        workflow_input: Mapping[str, Any],
+        options: StartOptions,
+        version: int | None = None,
+    ) -> ExecutionHandle[Any]:
+        """Start a workflow; see `client.start`."""
+        self._require(Action.START)
+        return client.start(
+            workflow,
+            workflow_input,
+            version=version,
+            options=options,
+            reason=self._reason,
+            by=self._by,
+        )
+
+    def send_signal(
+        self, execution_id: UUID, name: str, payload: Any, *, dedupe_key: str | None = None
+    ) -> tuple[Signal, bool]:
+        """Send a signal; return it and whether it is new. See `client.signal`."""
+        self._check(Action.SIGNAL, execution_id)
+        return client.send_signal(
+            execution_id,
+            name,
+            payload,
+            dedupe_key=dedupe_key,
+            reason=self._reason,
+            by=self._by,
+        )
+
+    def fire_timer(self, execution_id: UUID, key: str) -> None:
+        """Have a timer be over now; see `client.fire_timer`."""
+        self._check(Action.FIRE_TIMER, execution_id)
+        client.fire_timer(execution_id, key, reason=self._reason, by=self._by)
+
+    def cancel(self, execution_id: UUID, *, compensate: bool = True) -> bool:
+        """Cancel it, or without `compensate` terminate it; see `client.cancel`."""
+        self._check(Action.CANCEL if compensate else Action.TERMINATE, execution_id)
+        return client.cancel(execution_id, reason=self._reason, compensate=compensate, by=self._by)
+
+    def pause(self, execution_id: UUID) -> bool:
+        """Pause it; see `client.pause`."""
+        self._check(Action.PAUSE, execution_id)
+        return client.pause(execution_id, reason=self._reason, by=self._by)
+
+    def resume(self, execution_id: UUID) -> bool:
+        """Resume it; see `client.resume`."""
+        self._check(Action.RESUME, execution_id)
+        return client.resume(execution_id, reason=self._reason, by=self._by)
+
+    def retry(self, execution_id: UUID) -> ExecutionStatus:
+        """Retry it; see `client.retry`."""
+        self._check(Action.RETRY, execution_id)
+        return client.retry(execution_id, reason=self._reason, by=self._by)
+
+    def plan_fork(
+        self, execution_id: UUID, from_step: str | None = None, version: int | None = None
+    ) -> ForkPlan:
+        """Say what a fork would do; see `client.plan_fork`."""
+        self._check(Action.FORK, execution_id)
+        return client.plan_fork(execution_id, from_step, version=version)
+
+    def fork(
+        self,
+        execution_id: UUID,
+        from_step: str | None = None,
+        *,
+        workflow_input: Any = UNCHANGED,
+        version: int | None = None,
+    ) -> ExecutionHandle[Any]:
+        """Fork it; see `client.fork`."""
+        self._check(Action.FORK, execution_id)
+        return client.fork(
+            execution_id,
+            from_step,
+            input=workflow_input,
+            version=version,
+            reason=self._reason,
+            by=self._by,
+        )
+
+    def _check(self, action: Action, execution_id: UUID) -> None:
+        if not allows(self._user, Permission.VIEW):
+            raise ActNotAllowedError(action)
+        find_visible(self._user, execution_id)
+        self._require(action)
+
+    def _require(self, action: Action) -> None:
+        if not allows(self._user, PERMISSION_OF[action]):
+            raise ActNotAllowedError(action)
+
+
+def allowed_actions(user: Any, execution: WorkflowExecution | Execution) -> list[Action]:
+    """Return what the user may do to the execution as it stands, in the order of `Action`.
+
+    For what is shown: the act itself asks again.
+    """
+    return [
+        action
+        for action, permission in PERMISSION_OF.items()
+        if action is not Action.START
+        and is_possible(action, execution)
+        and allows(user, permission)
+    ]
+
+
+def is_possible(action: Action, execution: WorkflowExecution | Execution) -> bool:
+    """Say whether the execution's present state allows the act."""
+    rule = _POSSIBLE.get(action)
+    return rule is None or rule(execution, ExecutionStatus(execution.status))
+
+
+def _may_cancel(execution: WorkflowExecution | Execution, status: ExecutionStatus) -> bool:
+    if status in (ExecutionStatus.PAUSED, ExecutionStatus.PARKED):
+        return execution.ending is None
+    return status in _ON_ITS_WAY and execution.cancel_requested_at is None
+
+
+def _may_pause(execution: WorkflowExecution | Execution, status: ExecutionStatus) -> bool:
+    return (
+        status in _ON_ITS_WAY
+        and execution.cancel_requested_at is None
+        and execution.pause_requested_at is None
+    )
+
+
+def _may_resume(execution: WorkflowExecution | Execution, status: ExecutionStatus) -> bool:
+    if status is ExecutionStatus.PAUSED:
+        return True
+    return status in _ON_ITS_WAY and execution.pause_requested_at is not None
+
+
+def _may_retry(_: WorkflowExecution | Execution, status: ExecutionStatus) -> bool:
+    return status in (ExecutionStatus.FAILED, ExecutionStatus.PARKED)
+
+
+def _may_signal(_: WorkflowExecution | Execution, status: ExecutionStatus) -> bool:
+    return not status.is_terminal and status is not ExecutionStatus.COMPENSATING
+
+
+def _may_fire(execution: WorkflowExecution | Execution, status: ExecutionStatus) -> bool:
+    # A wait for a signal has a timer if it has a timeout; only the timers' rows say so.
+    waits = (WaitKind.TIMER, WaitKind.RETRY, WaitKind.SIGNAL)
+    return not status.is_terminal and execution.waiting_kind in waits
+
+
+_ON_ITS_WAY = (ExecutionStatus.PENDING, ExecutionStatus.RUNNING, ExecutionStatus.SUSPENDED)
+_POSSIBLE: Mapping[Action, Callable[[WorkflowExecution | Execution, ExecutionStatus], bool]] = {
+    Action.CANCEL: _may_cancel,
+    Action.TERMINATE: _may_cancel,
+    Action.PAUSE: _may_pause,
+    Action.RESUME: _may_resume,
+    Action.RETRY: _may_retry,
+    Action.SIGNAL: _may_signal,
+    Action.FIRE_TIMER: _may_fire,
+}

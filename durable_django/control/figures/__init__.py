@@ -1,0 +1,1 @@
+"""How many, how long, how often in vain: bounded reads only."""

@@ -1,0 +1,1 @@
+"""Which executions somebody means: criteria, and the words of a search."""

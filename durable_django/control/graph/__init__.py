@@ -1,0 +1,1 @@
+"""How the calls of an execution follow each other."""

@@ -1,0 +1,1 @@
+"""All that happened to an execution, in one order."""

@@ -1,0 +1,1 @@
+"""What a workflow takes: as a schema, as a form, and made of JSON."""

@@ -1,0 +1,1 @@
+"""Payloads from outside, checked; payloads for people, redacted."""

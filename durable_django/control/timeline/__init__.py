@@ -1,0 +1,1 @@
+"""When an execution did what: rows, segments and marks, and their picture."""

@@ -1,0 +1,1 @@
+"""Template tags for the admin and for pages of your own."""
