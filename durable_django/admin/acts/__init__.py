@@ -1,0 +1,1 @@
+"""What a person does: acts on one execution or on many, and starts."""

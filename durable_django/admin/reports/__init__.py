@@ -1,0 +1,1 @@
+"""How all of them are: workflows and health."""

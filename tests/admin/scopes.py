@@ -1,0 +1,17 @@
+"""Hooks for DURABLE["SCOPE"]."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+
+from durable_django.models import WorkflowExecution
+
+
+def only_orders(user: Any, rows: QuerySet[WorkflowExecution]) -> QuerySet[WorkflowExecution]:
+    return rows.filter(workflow_name="page.order")
+
+
+def nothing(user: Any, rows: QuerySet[WorkflowExecution]) -> QuerySet[WorkflowExecution]:
+    return rows.none()
