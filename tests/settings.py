@@ -85,6 +85,7 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.staticfiles",
     "django_q",
     "durable_django",
     "tests.testapp",
@@ -94,6 +95,8 @@ INSTALLED_APPS = [
     "example_project.finance",
 ]
 MIDDLEWARE = [
+    # The strictest one that a project may have; a browser tells what breaks it.
+    "tests.browser.content_policy.ContentPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

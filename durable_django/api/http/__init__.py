@@ -1,0 +1,1 @@
+"""How we speak HTTP, whatever the project has set for REST framework."""

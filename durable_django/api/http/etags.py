@@ -1,0 +1,94 @@
+"""Versions of an execution in HTTP: `ETag`, `If-None-Match` for polling, `If-Match` for acting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from hashlib import sha256
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.http import parse_etags
+from django.utils.translation import gettext as _
+from rest_framework.request import Request
+
+from durable_django.api.http.problems import PRECONDITION_FAILED, ProblemError
+from durable_django.conf import settings
+from durable_django.control.acting import allowed_actions
+from durable_django.control.permissions import Permission, allows
+from durable_django.control.scope import find_visible
+from durable_django.control.versioning import version_of
+from durable_django.domain.status import ExecutionStatus
+from durable_django.models import WorkflowExecution
+from durable_django.runtime import engine
+
+#: How long a client may leave off before it looks again, in seconds.
+POLL_AFTER = "Durable-Poll-After"
+_SOONEST, _LATEST = 2, 60
+_LENGTH = 32
+
+
+def tag_of(request: Request, execution: WorkflowExecution) -> str:
+    """Return the entity tag of an execution as this user sees it, with its quotes; one query.
+
+    Strong: it changes with whatever is stored of the execution, and with what the user may see of
+    it and do to it.
+    """
+    sees = allows(request.user, Permission.PAYLOADS)
+    facts = (version_of(execution), sees, allowed_actions(request.user, execution))
+    return f'"{sha256(repr(facts).encode()).hexdigest()[:_LENGTH]}"'
+
+
+def is_known(request: Request, tag: str) -> bool:
+    """Say whether the client has this version already (`If-None-Match`)."""
+    tags = parse_etags(request.headers.get("If-None-Match", ""))
+    return tags == ["*"] or tag in [known.removeprefix("W/") for known in tags]
+
+
+@contextmanager
+def unless_changed(request: Request, execution_id: UUID) -> Iterator[None]:
+    """Let the block act on the version that `If-Match` names, and on no other.
+
+    With the header, the block is one transaction, which holds the execution's row.
+
+    Raises:
+        ProblemError: It has changed since.
+        ExecutionNotFoundError: The user may not see it.
+    """
+    header = request.headers.get("If-Match")
+    if header is None:
+        yield
+        return
+    with transaction.atomic(using=settings().database):
+        # An UPDATE and not SELECT … FOR UPDATE: SQLite takes its write lock only for this.
+        row = WorkflowExecution.objects.using(settings().database).filter(pk=execution_id)
+        row.update(updated_at=F("updated_at"))
+        tags = parse_etags(header)
+        execution = find_visible(request.user, execution_id)
+        if tags != ["*"] and tag_of(request, execution) not in tags:
+            raise ProblemError(
+                PRECONDITION_FAILED,
+                _("The execution is no longer at the version that If-Match names."),
+            )
+        yield
+
+
+def poll_after(execution: WorkflowExecution) -> int | None:
+    """Return after how many seconds a look may show news; None if there will be none."""
+    status = ExecutionStatus(execution.status)
+    if status.is_terminal:
+        return None
+    if status in (ExecutionStatus.PAUSED, ExecutionStatus.PARKED):
+        return _LATEST
+    if status is ExecutionStatus.SUSPENDED and execution.waiting_kind != "signal":
+        return _until(execution.wake_at)
+    return _SOONEST
+
+
+def _until(alarm: datetime | None) -> int:
+    if alarm is None:
+        return _LATEST
+    seconds = (alarm - engine().clock.now()).total_seconds()
+    return max(_SOONEST, min(_LATEST, round(seconds)))

@@ -1,0 +1,175 @@
+"""One execution summed up: when it did what, and how its calls follow each other."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.http import HttpResponse, HttpResponseBase
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from durable_django.api.finding import load_visible
+from durable_django.api.http.describing import describe
+from durable_django.api.http.negotiation import AlwaysJson
+from durable_django.api.http.query import QueryParameter, one_of
+from durable_django.api.http.viewset import DurableView
+from durable_django.control.graph.graph import Graph, NodeKind, build_graph, graph_json
+from durable_django.control.graph.mermaid import to_mermaid
+from durable_django.control.payloads.redaction import redact_text
+from durable_django.control.timeline.timeline import (
+    MarkKind,
+    RowKind,
+    SegmentKind,
+    Timeline,
+    build_timeline,
+    timeline_json,
+)
+from durable_django.runtime import engine
+
+MERMAID_TYPE = "text/plain"
+
+
+class SegmentSerializer(serializers.Serializer[Any]):
+    """What went on from one instant to another."""
+
+    kind = serializers.ChoiceField(choices=[kind.value for kind in SegmentKind])
+    starts_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField()
+    attempt = serializers.IntegerField()
+    title = serializers.CharField()
+
+
+class MarkSerializer(serializers.Serializer[Any]):
+    """What happened at one instant."""
+
+    kind = serializers.ChoiceField(choices=[kind.value for kind in MarkKind])
+    at = serializers.DateTimeField()
+    title = serializers.CharField()
+
+
+class RowSerializer(serializers.Serializer[Any]):
+    """One durable call, or several of one name."""
+
+    key = serializers.CharField(allow_blank=True)
+    name = serializers.CharField(allow_blank=True)
+    label = serializers.CharField()  # type: ignore[assignment]  # a member, not the form's word
+    kind = serializers.ChoiceField(choices=[kind.value for kind in RowKind])
+    segments = SegmentSerializer(many=True)
+    marks = MarkSerializer(many=True)
+    summary = serializers.CharField(allow_blank=True)
+    calls = serializers.IntegerField()
+
+
+class TimelineSerializer(serializers.Serializer[Any]):
+    """When an execution did what."""
+
+    execution_id = serializers.UUIDField()
+    workflow_name = serializers.CharField()
+    begins_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField()
+    now = serializers.DateTimeField(allow_null=True)
+    rows = RowSerializer(many=True)
+
+
+class TimelineView(DurableView):
+    """The timeline of one execution."""
+
+    @describe(
+        operation_id="executions_timeline",
+        summary="When the execution did what: a row per call, its attempts and waits as segments.",
+        tag="executions",
+        answers={200: TimelineSerializer},
+        problems=(404,),
+    )
+    def get(self, request: Request, execution_id: str) -> Response:
+        """Return it."""
+        return Response(timeline_json(_load_timeline(load_visible(request, execution_id).pk)))
+
+
+class NodeSerializer(serializers.Serializer[Any]):
+    """A call with all its attempts, several such calls, or an end of the chain."""
+
+    id = serializers.CharField()
+    kind = serializers.ChoiceField(choices=[kind.value for kind in NodeKind])
+    key = serializers.CharField(allow_blank=True)
+    name = serializers.CharField()
+    status = serializers.CharField()
+    attempts = serializers.IntegerField()
+    calls = serializers.IntegerField()
+    took = serializers.FloatField(allow_null=True, help_text="In seconds.")
+
+
+class EdgeSerializer(serializers.Serializer[Any]):
+    """What came after what, by the nodes' ids."""
+
+    source = serializers.CharField()  # type: ignore[assignment]  # a member, not the field's
+    target = serializers.CharField()
+
+
+class GraphSerializer(serializers.Serializer[Any]):
+    """What an execution did, in order."""
+
+    workflow_name = serializers.CharField()
+    nodes = NodeSerializer(many=True)
+    edges = EdgeSerializer(many=True)
+
+
+class GraphView(DurableView):
+    """The graph of one execution."""
+
+    # Diagrams are asked for by who accepts text.
+    content_negotiation_class = AlwaysJson
+    query_parameters: ClassVar = (
+        QueryParameter(
+            name="format",
+            description="`json`, or `mermaid` for the text of a Mermaid flowchart.",
+            schema={"type": "string", "enum": ["json", "mermaid"], "default": "json"},
+            parse=one_of("json", "mermaid"),
+            default="json",
+        ),
+    )
+
+    @describe(
+        operation_id="executions_graph",
+        summary="What the execution did, as a chain of calls: JSON or a Mermaid flowchart.",
+        tag="executions",
+        answers={200: GraphSerializer},
+        problems=(404,),
+        media_types=("application/json", MERMAID_TYPE),
+    )
+    def get(self, request: Request, execution_id: str) -> HttpResponseBase:
+        """Return it."""
+        graph = _load_graph(load_visible(request, execution_id).pk)
+        if self.query["format"] == "json":
+            return Response(graph_json(graph))
+        # Text that no browser takes for a page.
+        headers = {"X-Content-Type-Options": "nosniff"}
+        return HttpResponse(
+            to_mermaid(graph), content_type=f"{MERMAID_TYPE}; charset=utf-8", headers=headers
+        )
+
+
+def _load_graph(execution_id: UUID) -> Graph:
+    """Return the graph of an execution."""
+    store = engine().store
+    return build_graph(
+        store.load_execution(execution_id),
+        store.list_checkpoints(execution_id),
+        store.list_timers(execution_id),
+        now=store.now(),
+    )
+
+
+def _load_timeline(execution_id: UUID) -> Timeline:
+    """Return the timeline of an execution, its errors redacted."""
+    store = engine().store
+    return build_timeline(
+        store.load_execution(execution_id),
+        store.list_checkpoints(execution_id),
+        store.list_timers(execution_id),
+        store.list_signals(execution_id),
+        store.now(),
+        describe_error=redact_text,
+    )
