@@ -12,7 +12,7 @@ from example_project.ecommerce.services import CardDeclinedError, InvalidOrderEr
 SETTLEMENT = timedelta(seconds=3)
 
 
-@workflow(name="ecommerce.checkout", version=1)
+@workflow(name="ecommerce.checkout", version=1, expose=True)
 def checkout(ctx: WorkflowContext, number: str, sku: str, quantity: int) -> str:
     """Sell `quantity` of a product as order `number`; return the tracking id of the parcel."""
     total_cents = ctx.step(

@@ -7,12 +7,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from durable_django import DurableError
+from durable_django.admin.subject_panel import DurableAdminMixin
 from example_project.finance import onboarding
 from example_project.finance.models import Account, Application, Posting
 
 
 @admin.register(Account)
-class AccountAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
+class AccountAdmin(DurableAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
+    durable_workflows = ("finance.transfer",)
     list_display = ("number", "owner", "balance_cents", "is_open")
     search_fields = ("number", "owner")
 
@@ -24,7 +26,7 @@ class PostingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic a
 
 
 @admin.register(Application)
-class ApplicationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
+class ApplicationAdmin(DurableAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
     list_display = ("applicant", "created_at", "account")
     list_select_related = ("account",)
     actions = ("approve", "reject")

@@ -15,7 +15,8 @@ def apply(applicant: str) -> Application:
     """Take in an application: its row and its execution commit together, or neither does."""
     with transaction.atomic():
         application = Application.objects.create(applicant=applicant)
-        kyc_onboarding.options(key=_key(application)).start(application.pk)
+        options = kyc_onboarding.options(key=_key(application), subject=application)
+        options.start(application.pk)
     return application
 
 

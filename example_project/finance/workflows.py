@@ -18,7 +18,7 @@ from example_project.finance.services import (
 REVIEW_TIME = timedelta(days=7)
 
 
-@workflow(name="finance.transfer", version=1)
+@workflow(name="finance.transfer", version=1, expose=True)
 def transfer(ctx: WorkflowContext, source: str, target: str, amount_cents: int) -> None:
     """Move money between two accounts: both postings are made, or none remains."""
     ctx.step(
@@ -42,7 +42,7 @@ def transfer(ctx: WorkflowContext, source: str, target: str, amount_cents: int) 
     )
 
 
-@workflow(name="finance.kyc_onboarding", version=1)
+@workflow(name="finance.kyc_onboarding", version=1, expose=True)
 def kyc_onboarding(ctx: WorkflowContext, application_id: int) -> str:
     """Turn an application into an account with a card; return the account's number.
 

@@ -118,7 +118,9 @@ class Play:
         number = f"{self._stage.label}-order-{next(self._numbers):02}"
         if prepare is not None:
             prepare(number)
-        execution = checkout.options(key=number).start(number, self._stage.product.sku, quantity)
+        product = self._stage.product
+        options = checkout.options(key=number, subject=product)
+        execution = options.start(number, product.sku, quantity)
         return Scenario(
             id=execution.id,
             name=number,
@@ -140,12 +142,12 @@ class Play:
     ) -> Scenario:
         accounts = self._stage.accounts
         turn = next(self._numbers)
-        source = accounts[turn % len(accounts)].number
+        source = accounts[turn % len(accounts)]
         target = target or accounts[(turn + 1) % len(accounts)].number
-        execution = transfer.start(source, target, cents)
+        execution = transfer.options(subject=source).start(source.number, target, cents)
         return Scenario(
             id=execution.id,
-            name=f"{source} to {target.rpartition('-')[2]}",
+            name=f"{source.number} to {target.rpartition('-')[2]}",
             workflow=transfer.name,
             story=story,
             ends=ends,

@@ -38,6 +38,7 @@ from example_project.simulation.stage import Stage, make_superuser, set_stage
 READY_SECONDS = 60.0
 LOOK_SECONDS = 0.2
 FIRST_PAGE = "admin:durable_django_workflowexecution_changelist"
+API = "durable-api:root"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,9 @@ class Show:
             login = make_superuser()
             with self._timed("start cluster and web server"):
                 cluster, address = self._start(children)
-            print(f"\n  Admin: {address}\n  Login: {login[0]} / {login[1]}\n", flush=True)
+            api = address.removesuffix(reverse(FIRST_PAGE)) + reverse(API)
+            print(f"\n  Admin: {address}\n  API:   {api}", flush=True)
+            print(f"  Login: {login[0]} / {login[1]}\n", flush=True)
             report = self._play(stage, children, cluster)
             print(f"\n{report.write()}\n", flush=True)
             if not report.is_good:
