@@ -7,6 +7,7 @@ and MariaDB where they answer. Everything runs on SQLite; on the others, what ne
   DURABLE_TEST_POSTGRES_URL    default postgresql://postgres@127.0.0.1:5432, else embedded
   DURABLE_TEST_MYSQL_URL       default mysql://root@127.0.0.1:3306
   DURABLE_TEST_REDIS_URL       default redis://127.0.0.1:6379/0
+  DURABLE_TEST_CHROMIUM        the browser of the browser tests; empty skips them, as CI does
   DURABLE_TEST_REQUIRE         e.g. postgresql,mariadb,redis: missing ones are an error
   DURABLE_TEST_DB_NAME         another database name, for two runs of one checkout at a time
 
@@ -26,6 +27,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from example_project.bootstrap import ROOT, EnvironmentSetupError, ensure_environment, say
+from tests.bootstrap.browser import find_browser
 from tests.bootstrap.options import (
     Options,
     UsageError,
@@ -51,6 +53,7 @@ from tests.bootstrap.summary import (
 
 EXTRAS = ("rest", "redis", "encryption", "cli")
 GROUPS = ("test", "tests-databases")
+BROWSER_GROUPS = ("tests-browser",)
 
 
 def main(arguments: list[str]) -> int:
@@ -59,7 +62,9 @@ def main(arguments: list[str]) -> int:
         return 0
     try:
         options = parse_options(arguments, os.environ)
-        python = ensure_environment(extras=EXTRAS, groups=GROUPS)
+        browser = find_browser(os.environ)
+        groups = (*GROUPS, *BROWSER_GROUPS) if browser.is_there else GROUPS
+        python = ensure_environment(extras=EXTRAS, groups=groups)
     except (UsageError, EnvironmentSetupError) as error:
         sys.exit(str(error))
     with ExitStack() as stack:
@@ -69,8 +74,10 @@ def main(arguments: list[str]) -> int:
             for service in missing:
                 say(f"DURABLE_TEST_REQUIRE names {service.name}, but: {service.detail}")
             return 1
+        services[browser.name] = browser
         rows = _run_databases(options, python, services)
-    say(f"\n{format_table([*rows, _describe_redis(services['redis'])])}\n")
+    others = [_describe(services["redis"]), _describe(browser)]
+    say(f"\n{format_table([*rows, *others])}\n")
     if decide_exit_code(rows, selects=options.selects) and not any(row.failed for row in rows):
         say("No test was found" + (" by this selection." if options.selects else " on a database."))
     say(format_totals(rows))
@@ -98,13 +105,15 @@ def _run_databases(options: Options, python: Path, services: dict[str, Service])
             rows.append(Row(name=name, note=f"skipped: {service.detail}"))
             continue
         say(f"\n=== {name}: {service.detail} ===")
-        rows.append(_run_pytest(options, python, service, redis=services["redis"]))
+        rows.append(_run_pytest(options, python, service, services))
         if rows[-1].exit_code == INTERRUPTED:
             break
     return rows
 
 
-def _run_pytest(options: Options, python: Path, service: Service, *, redis: Service) -> Row:
+def _run_pytest(
+    options: Options, python: Path, service: Service, others: dict[str, Service]
+) -> Row:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="durable-tests-") as directory:
         tally = Path(directory) / "tally.json"
@@ -112,8 +121,9 @@ def _run_pytest(options: Options, python: Path, service: Service, *, redis: Serv
             **os.environ,
             "DURABLE_TEST_DB": service.name,
             "DURABLE_TEST_TALLY": str(tally),
-            # Empty where there is no Redis: its tests skip themselves.
-            "DURABLE_TEST_REDIS_URL": redis.url,
+            # Empty where there is none: their tests skip themselves.
+            "DURABLE_TEST_REDIS_URL": others["redis"].url,
+            "DURABLE_TEST_CHROMIUM": others["chromium"].url,
         }
         if service.name in ADDRESSES:
             environ[ADDRESSES[service.name][0]] = service.url
@@ -139,8 +149,8 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
             continue
 
 
-def _describe_redis(service: Service) -> Row:
-    return Row(name="redis", note=("" if service.is_there else "skipped: ") + service.detail)
+def _describe(service: Service) -> Row:
+    return Row(name=service.name, note=("" if service.is_there else "skipped: ") + service.detail)
 
 
 if __name__ == "__main__":

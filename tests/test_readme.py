@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import re
+import shlex
 import sys
 import types
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.admin import AdminSite
+from django.contrib.auth.models import User
+from django.test import Client, RequestFactory
 
 from durable_django import client, conf
+from durable_django.control.scope import visible_executions
 from durable_django.testing.driver import DurableDriver
 
 README = Path(__file__).resolve().parent.parent / "README.md"
@@ -23,6 +30,15 @@ def find_block(text: str) -> str:
     found = [block for block in BLOCKS if text in block]
     assert len(found) == 1, f"{len(found)} blocks of the README hold {text!r}"
     return found[0]
+
+
+def find_commands(text: str) -> list[list[str]]:
+    """Return the words of each line of the console block that holds `text`."""
+    consoles = re.findall(
+        r"^```console\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    [block] = [block for block in consoles if text in block]
+    return [shlex.split(line.removeprefix("$ ")) for line in block.splitlines()]
 
 
 def execute(block: str, **names: Any) -> dict[str, Any]:
@@ -83,7 +99,7 @@ def test_the_first_workflow_runs_as_shown(durable: DurableDriver, shop: types.Mo
 def test_the_settings_shown_are_legal() -> None:
     apps = execute(find_block("INSTALLED_APPS +="), INSTALLED_APPS=[])["INSTALLED_APPS"]
     databases = execute(find_block("DATABASES["), DATABASES={"default": {}})["DATABASES"]
-    durable = execute(find_block("DURABLE = {"))["DURABLE"]
+    durable = execute(find_block('"LEASE_SECONDS": 30'))["DURABLE"]
 
     assert apps == ["django_q", "durable_django"]
     assert databases["default"]["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
@@ -106,7 +122,7 @@ def test_the_payment_shown_ends_as_it_says(
 def test_the_operations_shown_work(durable: DurableDriver) -> None:
     pay = execute(find_block('name="readme.pay"'))["pay"]
 
-    names = execute(find_block("client.cancel(execution.id"), pay=pay)
+    names = execute(find_block('reason="customer", compensate=True'), pay=pay)
 
     durable.drain()
     assert names["execution"].refresh().status == "cancelled"
@@ -125,10 +141,104 @@ def test_every_block_is_run_by_a_test_here() -> None:
         "# anywhere in the project",
         "INSTALLED_APPS +=",
         'name="readme.pay"',
-        "client.cancel(execution.id",
+        'reason="customer", compensate=True',
+        "support = Actor(",
+        "class OrderAdmin(",
+        "def only_own(",
+        "# urls.py",
         "DATABASES[",
-        "DURABLE = {",
+        '"LEASE_SECONDS": 30',
         'name="readme.parcel"',
     ]
 
     assert sorted(BLOCKS) == sorted(find_block(mark) for mark in marks)
+
+
+def test_the_acts_shown_are_written_down(durable: DurableDriver) -> None:
+    pay = execute(find_block('name="readme.pay"'))["pay"]
+    # One that has ended could not be cancelled.
+    durable.engine.registry.replace(replace(pay.definition, body=_charge_and_wait))
+    execution = durable.start(pay, 42)
+
+    names = execute(find_block("support = Actor("), execution=execution)
+
+    told = [str(event.type) for event in client.list_events(execution.id)]
+    assert told == ["forked", "cancel_requested"]
+    durable.engine.registry.replace(pay.definition)
+    assert names["fork"].execution.forked_from == execution.id
+
+
+def _charge_and_wait(ctx: Any, amount: int) -> None:
+    ctx.step("charge", abs, amount)
+    ctx.wait_signal("never")
+
+
+@pytest.mark.django_db
+def test_the_admin_of_a_business_object_shows_its_executions(
+    client_of_admin: Client, durable: DurableDriver
+) -> None:
+    order_admin = execute(find_block("class OrderAdmin("))["OrderAdmin"](User, AdminSite())
+    user = User.objects.get(username="alice")
+    pay = execute(find_block('name="readme.pay"'))["pay"]
+    execution = durable.start(pay.options(subject=user), 42)
+    request = RequestFactory().get("/")
+    request.user = user
+
+    [panel] = [one for one in order_admin.get_readonly_fields(request, user) if callable(one)]
+
+    assert str(execution.id) in panel(user)
+
+
+@pytest.mark.django_db
+def test_the_scope_shown_hides_what_is_somebody_else_s(
+    client_of_admin: Client, durable: DurableDriver, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    tenants = types.ModuleType("readme_tenants")
+    vars(tenants).update(execute(find_block("def only_own(")))
+    monkeypatch.setitem(sys.modules, "readme_tenants", tenants)
+    pay = execute(find_block('name="readme.pay"'))["pay"]
+    user = User.objects.get(username="alice")
+    mine = durable.start(pay.options(correlation_id=f"tenant-{user.pk}"), 42)
+    durable.start(pay.options(correlation_id="tenant-0"), 42)
+
+    settings.DURABLE = {**settings.DURABLE, "SCOPE": "readme_tenants.only_own"}
+
+    assert [row.pk for row in visible_executions(user)] == [mine.id]
+
+
+def test_the_requests_shown_are_answered(
+    client_of_admin: Client, durable: DurableDriver, shop: types.ModuleType
+) -> None:
+    order = execute(find_block("# shop/workflows.py"))["order"]
+    durable.engine.registry.replace(replace(order.definition, expose=True))
+    urlpatterns = execute(find_block("# urls.py"))["urlpatterns"]
+    alias, *commands = find_commands("api localhost:8000/api/durable/v1/workflows/")
+    [_, alias_of] = alias
+    assert alias_of.startswith("api=curl")
+    answers = []
+    made = ""
+
+    for _, address, *arguments in commands:
+        options = dict(zip(arguments[::2], arguments[1::2], strict=True))
+        headers = dict([options["-H"].split(": ")]) if "-H" in options else {}
+        body = options.get("-d")
+        path = address.removeprefix("localhost:8000").replace("$ID", made)
+        method = "GET" if body is None else "POST"
+        answer = client_of_admin.generic(
+            method, path, body or "", content_type="application/json", headers=headers
+        )
+        durable.drain()
+        answers.append(answer.status_code)
+        made = made or (answer.json()["id"] if answer.status_code == 201 else "")
+
+    assert str(urlpatterns[0].pattern) == "api/durable/"
+    # The order waits a day before it looks for the signal: it is cancelled, and has no result.
+    assert answers == [200, 201, 200, 200, 202, 202, 409]
+
+
+@pytest.fixture
+def client_of_admin(db: None) -> Client:
+    """A client that is who the curl lines say: alice, by HTTP basic authentication."""
+    User.objects.create_superuser("alice", "alice@example.org", "secret")
+    credentials = base64.b64encode(b"alice:secret").decode()
+    return Client(headers={"Authorization": f"Basic {credentials}"})

@@ -22,6 +22,7 @@ from django.db import connection, connections  # noqa: E402 -- Django must be se
 from durable_django import WorkflowContext, runtime, workflow  # noqa: E402
 from durable_django.engine.durable_engine import DurableEngine  # noqa: E402
 from tests.benchmarks.backlog import measure_backlog  # noqa: E402
+from tests.benchmarks.listing import measure_listing  # noqa: E402
 
 REPORT: list[tuple[str, str]] = []
 
@@ -68,12 +69,16 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--backlog", action="store_true")
+    parser.add_argument("--listing", action="store_true")
     options = parser.parse_args()
     name = connection.creation.create_test_db(verbosity=0, autoclobber=True)
     engine = runtime.build_engine(dispatcher=None)
     runtime.use_engine(engine)
     try:
-        measure(engine, options.count, options.runs)
+        if options.listing:
+            REPORT.extend(measure_listing())
+        else:
+            measure(engine, options.count, options.runs)
         if options.backlog:
             REPORT.extend(measure_backlog(engine))
     finally:

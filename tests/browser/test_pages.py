@@ -1,0 +1,195 @@
+"""Every admin page in a real browser, in light and dark, under `default-src 'self'`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.urls import reverse
+
+from durable_django.engine.durable_engine import DurableEngine
+from tests.browser.conftest import Window
+from tests.browser.gallery import ALICE
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
+TABS = ("timeline", "steps", "signals", "timers", "history", "payloads", "related", "graph")
+LISTS = {
+    "list": "admin:durable_django_workflowexecution_changelist",
+    "workflows": "admin:durable_django_workflows",
+    "health": "admin:durable_django_health",
+    "start": "admin:durable_django_start",
+    "bulk": "admin:durable_django_bulk",
+}
+STATES = [
+    "pending",
+    "running",
+    "waiting",
+    "sleeping",
+    "retrying",
+    "compensating",
+    "paused",
+    "parked",
+    "completed",
+    "failed",
+    "cancelled",
+]
+#: An act, and a state in which it may be done.
+ACTS = {
+    "cancel": "waiting",
+    "terminate": "waiting",
+    "pause": "waiting",
+    "resume": "paused",
+    "retry": "failed",
+    "fork": "completed",
+    "signal": "waiting",
+    "fire_timer": "sleeping",
+}
+_FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, summary"
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_page_opens_without_a_fault(window: Window, name: str) -> None:
+    window.open(reverse(LISTS[name]))
+
+    assert window.faults == []
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_execution_page_opens_without_a_fault(
+    window: Window, executions: dict[str, UUID], state: str
+) -> None:
+    window.open(_page_of(executions[state]))
+
+    assert window.faults == []
+    assert window.page.locator(".dw-badge").count() >= 1
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_tab_opens_without_a_fault(window: Window, executions: dict[str, UUID], tab: str) -> None:
+    window.open(f"{_page_of(executions['failed'])}?tab={tab}")
+
+    assert window.faults == []
+
+
+@pytest.mark.parametrize("action", ACTS)
+def test_act_is_asked_for_and_done(
+    window: Window, executions: dict[str, UUID], engine: DurableEngine, action: str
+) -> None:
+    execution_id = executions[ACTS[action]]
+    window.open(reverse("admin:durable_django_execution_act", args=[execution_id, action]))
+    window.page.fill("[name=reason]", "seen in a browser")
+    before = len(engine.store.list_events(execution_id, after=0, limit=99))
+
+    window.page.click("#content form [type=submit]:not([name=_preview])")
+    window.page.wait_for_load_state()
+
+    told = engine.store.list_events(execution_id, after=0, limit=99)[before:]
+    assert [(event.actor.name) for event in told] == ["alice"]
+    assert action == "signal" or told[0].reason == "seen in a browser"
+    assert window.faults == []
+
+
+class TestLive:
+    def test_page_refreshes_itself_until_the_execution_ends(
+        self, window: Window, executions: dict[str, UUID], engine: DurableEngine
+    ) -> None:
+        window.open(_page_of(executions["waiting"]))
+        _until(window, lambda: window.count_polls() > 1)
+
+        engine.send_signal(executions["waiting"], "packed", {"boxes": 1}, by=ALICE)
+        engine.drain()
+
+        window.page.wait_for_selector(".dw-badge.dw-completed")
+        window.page.wait_for_timeout(500)
+        polls = window.count_polls()
+        window.page.wait_for_timeout(1000)
+        assert window.count_polls() == polls
+        assert window.faults == []
+
+    def test_ended_execution_is_not_asked_for(
+        self, window: Window, executions: dict[str, UUID]
+    ) -> None:
+        window.open(_page_of(executions["completed"]))
+
+        window.page.wait_for_timeout(800)
+
+        assert window.count_polls() == 0
+
+    def test_hidden_page_rests(self, window: Window, executions: dict[str, UUID]) -> None:
+        window.open(_page_of(executions["waiting"]))
+        _until(window, lambda: window.count_polls() > 0)
+
+        window.page.evaluate(
+            "Object.defineProperty(document, 'hidden', {value: true, configurable: true});"
+            "document.dispatchEvent(new Event('visibilitychange'))"
+        )
+        window.page.wait_for_timeout(600)
+        polls = window.count_polls()
+        window.page.wait_for_timeout(1000)
+
+        assert window.count_polls() == polls
+
+
+@pytest.mark.parametrize("tab", ["timeline", "steps"])
+def test_keyboard_reaches_everything(window: Window, executions: dict[str, UUID], tab: str) -> None:
+    # One that has ended, so that nothing moves.
+    window.open(f"{_page_of(executions['completed'])}?tab={tab}")
+    wanted = window.page.evaluate(f"""() => {{
+        const all = [...document.querySelectorAll("#content {_FOCUSABLE.replace(", ", ", #content ")}")]
+            .filter(e => e.tabIndex >= 0 && e.getClientRects().length && !e.disabled
+                && e.checkVisibility());
+        all.forEach((e, i) => e.setAttribute("data-wanted", i));
+        return all.length;
+    }}""")
+
+    reached = set()
+    for _ in range(wanted + 60):
+        window.page.keyboard.press("Tab")
+        reached.add(
+            window.page.evaluate("document.activeElement && document.activeElement.dataset.wanted")
+        )
+
+    assert wanted > 5
+    assert {str(number) for number in range(wanted)} <= reached
+
+
+def test_bars_of_the_timeline_can_be_seen(window: Window, executions: dict[str, UUID]) -> None:
+    window.open(_page_of(executions["completed"]))
+
+    widths = window.page.evaluate(
+        "[...document.querySelectorAll('svg a rect')].map(e => +e.getAttribute('width'))"
+    )
+
+    assert widths
+    assert min(widths) >= 6
+
+
+def test_page_is_whole_without_scripts(
+    chromium: Any, server: Any, executions: dict[str, UUID], window: Window
+) -> None:
+    cookies = window.page.context.cookies()
+    context = chromium.new_context(java_script_enabled=False)
+    context.add_cookies(cookies)
+    page = context.new_page()
+
+    page.goto(server.url + _page_of(executions["failed"]))
+
+    text = page.inner_text("#content")
+    assert re.search(r"the card expired", text)
+    assert page.locator("svg a").count() >= 2
+    context.close()
+
+
+def _page_of(execution_id: UUID) -> str:
+    return reverse("admin:durable_django_workflowexecution_change", args=[execution_id])
+
+
+def _until(window: Window, happened: Any, *, most: int = 50) -> None:
+    for _ in range(most):
+        if happened():
+            return
+        window.page.wait_for_timeout(100)
+    raise AssertionError(f"It did not happen in {most * 100} ms.")

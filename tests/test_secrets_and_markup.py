@@ -1,0 +1,171 @@
+"""Nothing that a stranger sent becomes markup, and no secret is shown, on any page there is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from io import StringIO
+from uuid import UUID
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.test import Client
+
+from durable_django import runtime
+from durable_django.domain.event import Actor, ActorKind
+from durable_django.engine.registry import default_registry
+from durable_django.engine.workflow_function import StartOptions, workflow
+from durable_django.exceptions import Terminal
+from durable_django.models import StepCheckpoint, WorkflowExecution
+from durable_django.testing.driver import DurableDriver
+from tests.control.canary import FAILED, assert_absent, planted  # noqa: F401 -- a fixture
+from tests.surface import LIST, admin_addresses, all_pages
+
+pytestmark = pytest.mark.django_db
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "'</title></svg><svg onload=alert(1)>",
+    "javascript:alert(1)",
+    "{{7777*7}}{% debug %}",
+    "\u202egnp.exe\u200b",
+)
+#: What of them would do harm if it stood in a page as it is.
+HARM = re.compile(
+    r"<script>alert|<img src=x|<svg onload|onerror=alert\(1\)>|href=\"javascript:|\b54439\b"
+)
+
+
+@pytest.fixture
+def superuser(db: None) -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("root"))
+    return client
+
+
+class TestSecrets:
+    def test_no_page_and_no_answer_shows_it(
+        self,
+        superuser: Client,
+        planted: list[UUID],  # noqa: F811
+    ) -> None:
+        seen = 0
+        for execution_id in planted:
+            for address in all_pages(execution_id, FAILED):
+                response = superuser.get(address)
+                if not response.streaming:
+                    assert_absent(response.content)
+                    seen += 1
+
+        # Else the tables were not gone through.
+        assert seen > 150
+
+    def test_no_command_shows_it(self, planted: list[UUID]) -> None:  # noqa: F811
+        for execution_id in planted:
+            out = StringIO()
+            call_command("durable_show", str(execution_id), stdout=out)
+            call_command("durable_show", str(execution_id), "--json", stdout=out)
+            call_command("durable_list", stdout=out)
+            assert_absent(out.getvalue())
+
+    def test_no_log_line_shows_it(
+        self, caplog: pytest.LogCaptureFixture, superuser: Client, request: pytest.FixtureRequest
+    ) -> None:
+        with caplog.at_level(0):
+            for execution_id in request.getfixturevalue("planted"):
+                for address in all_pages(execution_id, FAILED):
+                    superuser.get(address)
+
+        lines = [str(vars(record)) for record in caplog.records if "durable" in record.name]
+        assert_absent("\n".join(lines))
+
+
+class TestMarkup:
+    def test_no_page_of_the_admin_is_written_by_strangers(
+        self, superuser: Client, hostile: list[UUID]
+    ) -> None:
+        seen = 0
+        for execution_id in hostile:
+            for address in all_pages(execution_id, "markup.hostile"):
+                response = superuser.get(address)
+                if "text/html" in response.get("Content-Type", ""):
+                    text = response.text
+                    assert HARM.search(text) is None, (address, HARM.search(text))
+                    seen += 1
+        assert seen > 80
+
+    def test_what_is_escaped_is_still_there_to_be_read(
+        self, superuser: Client, hostile: list[UUID]
+    ) -> None:
+        [address] = admin_addresses(LIST, hostile[0])
+
+        text = unescape(superuser.get(address).text)
+
+        for word in HOSTILE[:4]:
+            assert word in text
+
+    @pytest.mark.parametrize("word", HOSTILE, ids=range(len(HOSTILE)))
+    def test_a_search_is_shown_as_it_was_typed(self, superuser: Client, word: str) -> None:
+        [address] = admin_addresses(LIST, UUID(int=0))
+
+        response = superuser.get(address, {"q": word})
+
+        assert HARM.search(response.text) is None
+
+    def test_no_page_has_a_style_or_a_script_of_its_own(
+        self, superuser: Client, hostile: list[UUID]
+    ) -> None:
+        own = re.compile(r"<[^>]*\s(?:style|on[a-z]+)=|<script(?![^>]*\ssrc=)")
+        for address in all_pages(hostile[0], "markup.hostile"):
+            response = superuser.get(address)
+            if "text/html" in response.get("Content-Type", ""):
+                # Without the values of attributes, where what strangers sent stands escaped.
+                found = own.search(re.sub(r'"[^"]*"', '""', response.text))
+                assert found is None, (address, found)
+
+
+@pytest.fixture
+def hostile(durable: DurableDriver) -> Iterator[list[UUID]]:
+    """Executions whose every free text is hostile: one failed, one waiting, one broken up."""
+
+    @workflow(name="markup.hostile")
+    def body(ctx, given, word):
+        ctx.progress(1, 2, word)
+        ctx.step("echo", dict, {word: [word, {word: word}]})
+        ctx.wait_signal("answer")
+        ctx.step("fail", _fail, word)
+
+    ids = []
+    for number, word in enumerate(HOSTILE):
+        by = Actor(kind=ActorKind.USER, id="1", name=word)
+        # Invisible characters are no legal key.
+        key = word if word.isprintable() else f"plain-{number}"
+        options = StartOptions(
+            key=key, tags=(key,), subject=key, correlation_id=key, queue=key[:100]
+        )
+        given = {"given": {word: word}, "word": word}
+        engine = runtime.engine()
+        handle = engine.start_by_name("markup.hostile", given, options=options, by=by, reason=word)
+        durable.engine.drain([key[:100]])
+        if number % 2:
+            engine.acts.send_signal(handle.id, "answer", {word: word}, reason=word, by=by)
+            durable.engine.drain([key[:100]])
+        else:
+            engine.acts.pause(handle.id, reason=word, by=by)
+        ids.append(handle.id)
+    # What only somebody who writes into the tables could do.
+    StepCheckpoint.objects.filter(execution_id=ids[1], name="echo").update(
+        name=HOSTILE[0], key=HOSTILE[1], action=HOSTILE[2], compensation=HOSTILE[0]
+    )
+    WorkflowExecution.objects.filter(pk=ids[3]).update(
+        workflow_name=HOSTILE[0], waiting_for=HOSTILE[1], lease_owner=HOSTILE[2]
+    )
+    yield ids
+    default_registry.forget("markup.hostile")
+
+
+def _fail(word: str) -> None:
+    raise Terminal(f"{word} {word}")
