@@ -53,6 +53,7 @@ def fresh_workforce() -> Iterator[None]:
     """Each test has an engine and threads of its own; threads hold connections."""
     former = runtime.use_engine(None)
     runtime._workforce = None
+    before = set(threading.enumerate())
     yield
     force = runtime._workforce
     if force is not None:
@@ -61,7 +62,7 @@ def fresh_workforce() -> Iterator[None]:
     if own is not None:
         own.dispose()
     runtime._workforce = None
-    for thread in threading.enumerate():
+    for thread in set(threading.enumerate()) - before:
         if thread.name.startswith("durable-"):
             thread.join(WAIT_S)
 
