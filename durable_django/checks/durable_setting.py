@@ -49,6 +49,7 @@ def _check_alias(conf: DurableSettings) -> Iterator[CheckMessage]:
 def _check_paths(conf: DurableSettings) -> Iterator[CheckMessage]:
     paths = [("DISPATCHER", conf.dispatcher), ("CODEC", conf.codec)]
     paths += [("ERROR_FORMATTER", conf.error_formatter)]
+    paths += [("SCOPE", conf.scope), ("REDACTOR", conf.redactor)]
     paths += [("OBSERVERS", path) for path in conf.observers]
     if conf.on_step_mismatch not in ("park", "warn"):
         paths.append(("ON_STEP_MISMATCH", conf.on_step_mismatch))

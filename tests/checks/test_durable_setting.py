@@ -25,6 +25,8 @@ def ids_with(durable: Any) -> list[str | None]:
         pytest.param({"CODEC": "no.such.Codec"}, "durable_django.E031", id="no such module"),
         pytest.param({"OBSERVERS": ["os.Observer"]}, "durable_django.E031", id="no such class"),
         pytest.param({"ERROR_FORMATTER": "os.sep"}, "durable_django.E031", id="not callable"),
+        pytest.param({"SCOPE": "no.such.scope"}, "durable_django.E031", id="no such scope"),
+        pytest.param({"REDACTOR": "os.sep"}, "durable_django.E031", id="no function to redact"),
         pytest.param({"ON_STEP_MISMATCH": "no.such"}, "durable_django.E031", id="no such policy"),
         pytest.param({"LEASE_SECONDS": 1}, "durable_django.W012", id="short lease"),
         pytest.param({"TICK_SECONDS": 5}, "durable_django.W012", id="slow tick"),
