@@ -66,7 +66,7 @@ def finish(db: Database, claim: Claim, status: ExecutionStatus, error: ErrorReco
     def write() -> None:
         now = db.moment().now
         sql = (
-            f"UPDATE {EXECUTIONS} SET {_NO_ALARM}, error = %s, updated_at = {now},"
+            f"UPDATE {EXECUTIONS} SET {_NO_ALARM}, ending = NULL, error = %s, updated_at = {now},"
             f" finished_at = {now}, status = %s WHERE {HELD}"
         )
         if not db.execute(sql, [_text(error), str(status), *key_of(db, claim)]):

@@ -190,7 +190,7 @@ class EndingContract:
         store.finish(held, ending, error)
 
         execution = store.load_execution(held.execution_id)
-        assert (execution.status, execution.wake_at) == (ending, None)
+        assert (execution.status, execution.ending, execution.wake_at) == (ending, None, None)
         assert execution.error == (error.to_text() if error else None)
 
     def test_a_compensation_survives_its_worker(
