@@ -36,6 +36,11 @@ class Claim:
     signal_count: int = 0
 
     @property
+    def is_recovery(self) -> bool:
+        """Whether it found the execution held by a worker that had gone, and counted it."""
+        return self.execution.recovered_fence == self.execution.fence
+
+    @property
     def execution_id(self) -> UUID:
         """The id of the execution held."""
         return self.execution.id

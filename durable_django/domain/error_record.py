@@ -38,9 +38,17 @@ class ErrorRecord:
     def from_text(cls, text: str) -> ErrorRecord:
         """Read what `to_text` wrote; any other text becomes the message."""
         try:
-            return cls(**json.loads(text))
-        except (ValueError, TypeError):
+            record = cls(**json.loads(text))
+        except (ValueError, TypeError, RecursionError):
             return cls(type="Error", message=text)
+        return record if record._is_sound() else cls(type="Error", message=text)
+
+    def _is_sound(self) -> bool:
+        """Say whether every field is of its type: who reads a record counts on it."""
+        values = asdict(self)
+        return isinstance(values.pop("attempts"), int) and all(
+            isinstance(value, str) for value in values.values()
+        )
 
     def __str__(self) -> str:
         """Return `Type: message`."""

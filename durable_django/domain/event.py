@@ -21,6 +21,8 @@ class ActorKind(StrEnum):
     HOOK = "hook"
     #: A shell.
     COMMAND = "command"
+    #: A process that advances executions.
+    WORKER = "worker"
     #: The project's own code, or nobody who was named.
     CODE = "code"
 
@@ -39,6 +41,8 @@ class EventType(StrEnum):
     #: A signed link was made that sends one signal.
     HOOK_MINTED = "hook_minted"
     HOOK_REVOKED = "hook_revoked"
+    #: Nobody's act: a worker found the execution held by one that had gone, and took it over.
+    WORKER_LOST = "worker_lost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

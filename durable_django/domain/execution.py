@@ -76,6 +76,8 @@ class Execution:
     recoveries: int = 0
     #: The last fence under which a worker noted that it begins to run it.
     begun_fence: int = 0
+    #: The last fence whose claim counted as a recovery.
+    recovered_fence: int = 0
     #: How often a person retried it.
     epoch: int = 0
     #: How many signals were accepted; the position of the next one is this plus 1.

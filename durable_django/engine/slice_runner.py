@@ -13,6 +13,7 @@ from typing import Any
 from durable_django.domain.claim import Claim
 from durable_django.domain.definition import OnFailure, WorkflowDefinition
 from durable_django.domain.error_record import ErrorRecord
+from durable_django.domain.event import Actor, ActorKind, EventType, NewEvent
 from durable_django.domain.status import ExecutionStatus, Interrupt, ParkReason
 from durable_django.domain.wait import Suspension, Wait
 from durable_django.engine.context import WorkflowContext
@@ -91,12 +92,25 @@ class SliceRunner:
         if claim.execution.recoveries:
             # From here on a lost worker is this execution's own: see `note_begun`.
             self._needs.store.note_begun(claim)
+        if claim.is_recovery:
+            self._tell_of_lost_worker(claim)
         self._announce(claim)
         state = SliceState(claim, self._needs, self._new_replay(claim))
         try:
             return self._advance(state, definition)
         finally:
             state.is_over = True
+
+    def _tell_of_lost_worker(self, claim: Claim) -> None:
+        """Leave a trace for people: the attempt it was in shows the time of both workers."""
+        actor = Actor(kind=ActorKind.WORKER, id=claim.execution.lease_owner)
+        event = NewEvent(
+            execution_id=claim.execution_id,
+            type=EventType.WORKER_LOST,
+            actor=actor,
+            details={"lost_in_a_row": claim.execution.recoveries},
+        )
+        self._needs.store.add_event(event)
 
     def _announce(self, claim: Claim) -> None:
         execution = claim.execution

@@ -101,6 +101,7 @@ class WorkflowExecution(models.Model):
     lease_owner = models.CharField(max_length=64, blank=True, default="")
     recoveries = models.PositiveIntegerField(default=0)
     begun_fence = models.PositiveBigIntegerField(default=0, db_default=0)
+    recovered_fence = models.PositiveBigIntegerField(default=0, db_default=0)
     epoch = models.PositiveIntegerField(default=0)
     signal_count = models.PositiveBigIntegerField(default=0)
 

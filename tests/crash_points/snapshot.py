@@ -70,7 +70,7 @@ def outline_of(snapshot: Snapshot) -> Snapshot:
             for row in snapshot["signals"]
         ],
         # An act that a crash left unanswered is asked for again, and told once all the same.
-        "events": [row["type"] for row in snapshot["events"]],
+        "events": [row["type"] for row in snapshot["events"] if row["type"] != "worker_lost"],
         "effects": [row["step"] for row in snapshot["effects"]],
     }
 

@@ -9,6 +9,7 @@ import pytest
 from durable_django import RetryPolicy
 from durable_django.domain.event import CODE, Actor, ActorKind
 from durable_django.exceptions import DefinitionError, InvalidTransitionError, TimerNotFoundError
+from durable_django.testing.crash import SimulatedCrash
 
 ALICE = Actor(kind=ActorKind.USER, id="7", name="alice")
 MONTH = timedelta(days=30)
@@ -92,6 +93,51 @@ class TestEvents:
         driver.engine.acts.pause(asleep.id, reason="x" * 9999)
 
         assert len(told(asleep)[0][2]) == 500
+
+
+class TestLostWorkers:
+    def test_each_loss_is_told(self, driver, define, told):
+        lives = []
+
+        def dies():
+            lives.append(1)
+            if len(lives) < 3:
+                raise SimulatedCrash
+            return "done"
+
+        execution = driver.start(define(lambda ctx: ctx.step("charge", dies)))
+
+        assert driver.result(execution) == "done"
+        assert [kind for kind, _, _ in told(execution)] == ["worker_lost", "worker_lost"]
+        events = driver.store.list_events(execution.id, after=0, limit=9)
+        assert [event.details["lost_in_a_row"] for event in events] == [1, 2]
+        assert {str(event.actor.kind) for event in events} == {"worker"}
+
+    def test_what_waits_and_goes_on_lost_nobody(self, driver, define, told):
+        body = define(lambda ctx: [ctx.sleep("night", MONTH), ctx.step("wake", str, "x")])
+        execution = driver.start(body)
+
+        driver.advance(MONTH)
+
+        assert told(execution) == []
+
+    def test_a_later_claim_is_no_loss(self, driver, define, told):
+        lives = []
+
+        def dies_once():
+            lives.append(1)
+            if len(lives) < 2:
+                raise SimulatedCrash
+            raise OSError("down")
+
+        retry = RetryPolicy.fixed(5, timedelta(hours=1))
+        body = define(lambda ctx: ctx.step("charge", dies_once, retry=retry))
+        execution = driver.start(body)
+
+        driver.advance(hours=9)
+
+        assert execution.refresh().status == "failed"
+        assert [kind for kind, _, _ in told(execution)] == ["worker_lost"]
 
 
 class TestFiredTimers:

@@ -104,4 +104,5 @@ MARK_WORDS = {
     MarkKind.DEAD: _lazy("signal never asked for"),
     MarkKind.DUE: _lazy("due"),
     MarkKind.TIMED_OUT: _lazy("timed out"),
+    MarkKind.WORKER_LOST: _lazy("worker lost"),
 }

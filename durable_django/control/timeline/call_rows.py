@@ -21,6 +21,7 @@ from durable_django.control.timeline.values import (
 )
 from durable_django.control.wording import say_duration, say_instant
 from durable_django.domain.checkpoint import Checkpoint
+from durable_django.domain.event import EventType
 from durable_django.domain.status import CheckpointKind, CheckpointStatus
 
 _UNNOTICED = timedelta(milliseconds=1)
@@ -213,6 +214,7 @@ def _waiting(key: str, since: datetime, until: datetime, title: str) -> Segment:
 
 
 def _marks_of(row: Checkpoint, known: Known) -> Iterator[Mark]:
+    yield from _losses_in(row, known)
     at = row.completed_at or row.started_at
     if row.kind is not CheckpointKind.SIGNAL or at is None or known.is_reused(row):
         return
@@ -221,3 +223,15 @@ def _marks_of(row: Checkpoint, known: Known) -> Iterator[Mark]:
     else:
         kind, title = MarkKind.TIMED_OUT, _("%(call)s: timed out %(at)s")
     yield Mark(kind=kind, at=at, title=title % {"call": row.key, "at": say_instant(at)})
+
+
+def _losses_in(row: Checkpoint, known: Known) -> Iterator[Mark]:
+    """Yield where another worker took the attempt over."""
+    if row.started_at is None or known.is_reused(row):
+        return
+    for event in known.record.events:
+        is_inside = row.started_at <= event.created_at <= (row.completed_at or known.record.now)
+        if event.type is EventType.WORKER_LOST and is_inside:
+            title = _("%(call)s: its worker was lost; another took over %(at)s")
+            said = {"call": row.key, "at": say_instant(event.created_at)}
+            yield Mark(kind=MarkKind.WORKER_LOST, at=event.created_at, title=title % said)

@@ -27,6 +27,7 @@ from durable_django.control.timeline.values import (
 )
 from durable_django.control.timeline.wait_rows import list_wait_rows
 from durable_django.domain.checkpoint import Checkpoint
+from durable_django.domain.event import Event
 from durable_django.domain.execution import Execution
 from durable_django.domain.signal import Signal
 from durable_django.domain.timer import Timer
@@ -46,15 +47,18 @@ __all__ = [
 
 #: More rows than this are grouped by name; what is still too much is left out, and said.
 MAX_ROWS = 200
+#: So many events are enough to look for lost workers in.
+MAX_EVENTS = 2000
 
 
-def build_timeline(
+def build_timeline(  # noqa: PLR0913 -- one for each table an execution has rows in
     execution: Execution,
     checkpoints: Sequence[Checkpoint],
     timers: Sequence[Timer],
     signals: Sequence[Signal],
     now: datetime,
     *,
+    events: Sequence[Event] = (),
     describe_error: Callable[[str], str] = str,
 ) -> Timeline:
     """Return the timeline of an execution as it stands at the store's `now` (aware).
@@ -66,6 +70,7 @@ def build_timeline(
         checkpoints=checkpoints,
         timers=timers,
         signals=signals,
+        events=events,
         now=now,
         describe_error=describe_error,
     )

@@ -27,6 +27,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from durable_django.domain.checkpoint import Checkpoint
+from durable_django.domain.event import Event
 from durable_django.domain.execution import Execution
 from durable_django.domain.signal import Signal
 from durable_django.domain.status import CheckpointKind
@@ -62,6 +63,8 @@ class MarkKind(StrEnum):
     DEAD = "dead"
     DUE = "due"
     TIMED_OUT = "timed_out"
+    #: The worker was gone by then, and another one took over.
+    WORKER_LOST = "worker_lost"
 
 
 class RowKind(StrEnum):
@@ -143,6 +146,7 @@ class Record:
     checkpoints: Sequence[Checkpoint] = ()
     timers: Sequence[Timer] = ()
     signals: Sequence[Signal] = ()
+    events: Sequence[Event] = ()
     #: The store's clock, aware UTC.
     now: datetime
     #: Turns the text of an error into what may be shown of it.

@@ -58,6 +58,7 @@ class Claiming(MemoryTables):
             now,
             status=ExecutionStatus.COMPENSATING if undoing else ExecutionStatus.RUNNING,
             recoveries=before.recoveries + _counts(record),
+            recovered_fence=before.fence + 1 if _counts(record) else before.recovered_fence,
             fence=before.fence + 1,
             wake_at=now + lease,
             lease_owner=owner,

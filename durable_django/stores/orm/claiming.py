@@ -72,11 +72,16 @@ def _due(moment: Moment) -> str:
 def _assignments(db: Database, moment: Moment, lease: timedelta) -> str:
     """Return what a claim changes; one parameter, the owner."""
     lease_end = moment.plus(lease)
+    # Found held and waiting for nothing: the worker that held it is gone. It has to have begun
+    # it to count once more.
+    is_recovery = (
+        "status IN ('running', 'compensating') AND waiting_kind = ''"
+        " AND (recoveries = 0 OR begun_fence = fence)"
+    )
     return (
-        # Found held and waiting for nothing: the worker that held it is gone. It has to have begun
-        # it to count once more. First, before what it looks at changes: MySQL goes left to right.
-        "recoveries = recoveries + CASE WHEN status IN ('running', 'compensating')"
-        " AND waiting_kind = '' AND (recoveries = 0 OR begun_fence = fence) THEN 1 ELSE 0 END,"
+        # First, before what it looks at changes: MySQL goes left to right.
+        f"recovered_fence = CASE WHEN {is_recovery} THEN fence + 1 ELSE recovered_fence END,"
+        f" recoveries = recoveries + CASE WHEN {is_recovery} THEN 1 ELSE 0 END,"
         f" fence = fence + 1, order_at = {db.order_of(lease_end)}, wake_at = {lease_end},"
         f" started_at = COALESCE(started_at, {moment.now}), updated_at = {moment.now},"
         # `waiting_for` stays: it tells the slice what the execution waited for last.

@@ -64,6 +64,7 @@ class RecoveringContract:
     ) -> None:
         held = take_over(store, clock, begin(store))
         assert held.execution.recoveries == 1
+        assert held.is_recovery
 
         store.note_begun(held)
         clock.advance(LEASE)
@@ -85,6 +86,7 @@ class RecoveringContract:
         [again] = store.claim_due("default", 10, LEASE, ANA)
 
         assert [*counts, again.execution.recoveries] == [1] * 4
+        assert not again.is_recovery
 
     @pytest.mark.parametrize("is_undoing", [False, True], ids=["running", "compensating"])
     def test_what_is_begun_again_and_again_counts_each_time(
@@ -134,6 +136,7 @@ class RecoveringContract:
         held = claim(store, execution_id)
 
         assert held.execution.recoveries == 0
+        assert not held.is_recovery
         assert store.load_execution(execution_id).recoveries == 0
 
     def test_a_claim_of_a_released_execution_is_no_recovery(self, store: CheckpointStore) -> None:
