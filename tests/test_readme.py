@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.admin import AdminSite
+from django.contrib.admin import site as default_site
 from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 
@@ -177,7 +177,7 @@ def _charge_and_wait(ctx: Any, amount: int) -> None:
 def test_the_admin_of_a_business_object_shows_its_executions(
     client_of_admin: Client, durable: DurableDriver
 ) -> None:
-    order_admin = execute(find_block("class OrderAdmin("))["OrderAdmin"](User, AdminSite())
+    order_admin = execute(find_block("class OrderAdmin("))["OrderAdmin"](User, default_site)
     user = User.objects.get(username="alice")
     pay = execute(find_block('name="readme.pay"'))["pay"]
     execution = durable.start(pay.options(subject=user), 42)

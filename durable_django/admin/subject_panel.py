@@ -25,7 +25,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
-from durable_django.admin.list.rows import Row, render_duration, render_standing
+from durable_django.admin.list.rows import ROW_COLUMNS, Row, render_duration, render_standing
 from durable_django.admin.reports.links import ReportLinks
 from durable_django.control.figures.step_tallies import load_tallies
 from durable_django.control.payloads.error_excerpts import ErrorExcerpt
@@ -38,25 +38,6 @@ from durable_django.stores.orm.model_references import subject_of
 #: The newest executions that are shown.
 MAX_SHOWN = 20
 _TEMPLATE = "durable_django/subject_panel.html"
-#: What the rows show; no payload, and of the error only the beginning.
-_COLUMNS = (
-    "workflow_name",
-    "workflow_version",
-    "status",
-    "key",
-    "wake_at",
-    "waiting_kind",
-    "waiting_for",
-    "park_reason",
-    "ending",
-    "progress",
-    "cancel_requested_at",
-    "cancel_reason",
-    "pause_requested_at",
-    "created_at",
-    "started_at",
-    "finished_at",
-)
 _ON_REQUEST = "_durable_subject_panel"
 
 Panel = Callable[[Model], SafeString]
@@ -91,12 +72,12 @@ class DurableAdminMixin:
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Add the panel, if the user may see executions."""
         fields: Sequence[Any] = super().get_readonly_fields(request, obj)  # type: ignore[misc]  # the admin class beside this one
-        return [*fields, self._panel_for(request)] if _has_panel(request, obj) else fields
+        return [*fields, self._panel_for(request)] if self._has_panel(request, obj) else fields
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Give the panel a fieldset of its own, after the others."""
         fieldsets: Sequence[Any] = super().get_fieldsets(request, obj)  # type: ignore[misc]  # as above
-        if not _has_panel(request, obj):
+        if not self._has_panel(request, obj):
             return fieldsets
         panel = self._panel_for(request)
         # Without fieldsets of its own, Django puts all read-only fields into one.
@@ -110,6 +91,11 @@ class DurableAdminMixin:
         media: Media = super().media  # type: ignore[misc]  # as above
         own = Media(css={"all": ["durable_django/durable.css", "durable_django/health.css"]})
         return media + own
+
+    def _has_panel(self, request: HttpRequest, obj: Model | None) -> bool:
+        if obj is None or obj.pk is None or not self.admin_site.is_registered(WorkflowExecution):
+            return False  # nothing to look at, or an admin site without the pages it leads to
+        return allows(request.user, Permission.VIEW)
 
     def _panel_for(self, request: HttpRequest) -> Panel:
         # The same one at every call for a request: Django compares them.
@@ -151,10 +137,6 @@ class DurableAdminMixin:
         ]
 
 
-def _has_panel(request: HttpRequest, obj: Model | None) -> bool:
-    return obj is not None and obj.pk is not None and allows(request.user, Permission.VIEW)
-
-
 def _without(panel: Panel, options: dict[str, Any]) -> dict[str, Any]:
     return {**options, "fields": [field for field in options["fields"] if field is not panel]}
 
@@ -162,7 +144,9 @@ def _without(panel: Panel, options: dict[str, Any]) -> dict[str, Any]:
 def _load_rows(user: Any, links: ReportLinks, subject: str) -> list[PanelRow]:
     executions = visible_executions(user).filter(subject=subject).order_by("-id")
     found = list(
-        executions.only(*_COLUMNS).annotate(error_excerpt=ErrorExcerpt.of_column())[: MAX_SHOWN + 1]
+        executions.only(*ROW_COLUMNS).annotate(error_excerpt=ErrorExcerpt.of_column())[
+            : MAX_SHOWN + 1
+        ]
     )
     tallies = load_tallies(executions.db, [execution.pk for execution in found])
     now = timezone.now()

@@ -32,7 +32,7 @@ _JSON = "application/json"
 #: What every endpoint may answer.
 _ALWAYS = (400, 406, 429, 503)
 _CLOSED = (401, 403)
-_WITH_BODY = (413, 415)
+_WITH_BODY = (411, 413, 415)
 _ONCE = (409, 422)
 _SECURITY: list[dict[str, list[str]]] = [{"session": []}, {"basic": []}]
 _SCHEMES = {

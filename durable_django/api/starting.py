@@ -29,7 +29,7 @@ def start(request: Request, body: Mapping[str, Any]) -> ExecutionHandle[Any]:
         ProblemError: The workflow is not exposed, its input does not fit, or the key is taken.
         DurableError: What `Acting.start` raises.
     """
-    definition = _load_exposed(body["workflow"], body.get("version"))
+    definition = load_exposed(body["workflow"], body.get("version"))
     workflow_input = fit_input(definition, body["input"])
     try:
         handle = Acting(request.user).start(
@@ -58,7 +58,13 @@ def fit_input(definition: WorkflowDefinition, given: Mapping[str, Any]) -> dict[
         ) from None
 
 
-def _load_exposed(name: str, version: int | None) -> WorkflowDefinition:
+def load_exposed(name: str, version: int | None) -> WorkflowDefinition:
+    """Return a version of a workflow, the highest by default, if it may be started over HTTP.
+
+    Raises:
+        ProblemError: It may not.
+        UnknownWorkflowError: It is not registered.
+    """
     definition = engine().registry.load(name, version)
     if not definition.expose:
         raise ProblemError(

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from django.urls import re_path
+from django.urls import path, re_path
 
 from durable_django.api.http.viewset import DurableView
 from durable_django.api.more_routes import MORE_ROUTES
@@ -27,6 +27,7 @@ from durable_django.api.views.executions import (
     TimersView,
 )
 from durable_django.api.views.histories import HistoryView
+from durable_django.api.views.hooks import HookView
 from durable_django.api.views.root import NothingView, RootView
 from durable_django.api.views.signals import KeyedSignalView, SignalsView
 from durable_django.api.views.workflows import WorkflowsView, WorkflowView
@@ -114,6 +115,8 @@ ROUTES: list[Route] = [
 
 urlpatterns = [
     *(route.to_pattern() for route in ROUTES),
+    # A link that lost its last slash on the way is the same link, and its token is logged no more.
+    path("v1/hooks/<durable_anything:token>", to_view(HookView, {}), name="hook-without-slash"),
     # Whatever else there is below our prefix.
     re_path(r"^[\s\S]*\Z", to_view(NothingView, {}), name="nothing"),
 ]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
+
 from durable_django import client
+from durable_django.conf import settings
 from durable_django.control.permissions import Permission, allows
-from durable_django.control.scope import find_visible
+from durable_django.control.scope import find_visible, visible_executions
 from durable_django.domain.event import MAX_REASON_LENGTH, Actor, ActorKind
 from durable_django.domain.execution import Execution
 from durable_django.domain.signal import Signal
@@ -18,7 +22,7 @@ from durable_django.engine.acting import UNCHANGED
 from durable_django.engine.execution_handle import ExecutionHandle
 from durable_django.engine.forking import ForkPlan
 from durable_django.engine.workflow_function import StartOptions
-from durable_django.exceptions import DurableError
+from durable_django.exceptions import DurableError, TimerNotFoundError
 from durable_django.models import WorkflowExecution
 
 
@@ -50,6 +54,11 @@ PERMISSION_OF: Mapping[Action, Permission] = {
 }
 
 
+#: How the names of this package's own workflows begin.
+OWN_WORKFLOWS = "durable."
+_OF_OWN_WORKFLOWS = frozenset({Action.PAUSE, Action.RESUME, Action.RETRY})
+
+
 class ActNotAllowedError(DurableError):
     """The user lacks the permission for the act."""
 
@@ -60,6 +69,25 @@ class ActNotAllowedError(DurableError):
             f"To {action.replace('_', ' ')} you need the permission durable_django."
             f"{self.permission}."
         )
+
+
+class StartOutOfScopeError(ActNotAllowedError):
+    """The user would not see what they start: it would be in somebody else's scope, or in none."""
+
+    def __init__(self) -> None:
+        super().__init__(Action.START)
+        hint = "say in its subject, correlation id, tags or key that it is yours"
+        self.args = (f"It would be out of your scope, so it was not started: {hint}.",)
+
+
+class OwnWorkflowError(ActNotAllowedError):
+    """The execution is ours and is steered by what it works for, such as a bulk operation."""
+
+    def __init__(self, action: Action, workflow: str) -> None:
+        super().__init__(action)
+        steered = f"{workflow} works off a bulk operation: stop the operation instead."
+        needed = f"with the permission durable_django.{Permission.BULK}"
+        self.args = (f"{steered} It can only be paused, resumed and retried, {needed}.",)
 
 
 def actor_of(user: Any, kind: ActorKind = ActorKind.USER) -> Actor:
@@ -87,9 +115,10 @@ class Acting:
         options: StartOptions,
         version: int | None = None,
     ) -> ExecutionHandle[Any]:
-        """Start a workflow; see `client.start`."""
+        """Start a workflow, within what the user may see; see `client.start`."""
         self._require(Action.START)
-        return client.start(
+        start = partial(
+            client.start,
             workflow,
             workflow_input,
             version=version,
@@ -97,6 +126,14 @@ class Acting:
             reason=self._reason,
             by=self._by,
         )
+        if not settings().scope:
+            return start()
+        with transaction.atomic(using=settings().database):
+            handle = start()
+            own = visible_executions(self._user).filter(pk=handle.id)
+            if handle.is_new and not own.exists():
+                raise StartOutOfScopeError
+        return handle
 
     def send_signal(
         self, execution_id: UUID, name: str, payload: Any, *, dedupe_key: str | None = None
@@ -115,6 +152,9 @@ class Acting:
     def fire_timer(self, execution_id: UUID, key: str) -> None:
         """Have a timer be over now; see `client.fire_timer`."""
         self._check(Action.FIRE_TIMER, execution_id)
+        # PostgreSQL takes no NUL, not even to look for; so no timer has one.
+        if "\0" in key:
+            raise TimerNotFoundError(execution_id, key)
         client.fire_timer(execution_id, key, reason=self._reason, by=self._by)
 
     def cancel(self, execution_id: UUID, *, compensate: bool = True) -> bool:
@@ -166,8 +206,12 @@ class Acting:
     def _check(self, action: Action, execution_id: UUID) -> None:
         if not allows(self._user, Permission.VIEW):
             raise ActNotAllowedError(action)
-        find_visible(self._user, execution_id)
+        row = find_visible(self._user, execution_id)
         self._require(action)
+        if is_own(row) and not (
+            action in _OF_OWN_WORKFLOWS and allows(self._user, Permission.BULK)
+        ):
+            raise OwnWorkflowError(action, row.workflow_name)
 
     def _require(self, action: Action) -> None:
         if not allows(self._user, PERMISSION_OF[action]):
@@ -190,8 +234,15 @@ def allowed_actions(user: Any, execution: WorkflowExecution | Execution) -> list
 
 def is_possible(action: Action, execution: WorkflowExecution | Execution) -> bool:
     """Say whether the execution's present state allows the act."""
+    if is_own(execution) and action not in _OF_OWN_WORKFLOWS:
+        return False
     rule = _POSSIBLE.get(action)
     return rule is None or rule(execution, ExecutionStatus(execution.status))
+
+
+def is_own(execution: WorkflowExecution | Execution) -> bool:
+    """Say whether it is an execution of this package's own, such as `durable.bulk`."""
+    return execution.workflow_name.startswith(OWN_WORKFLOWS)
 
 
 def _may_cancel(execution: WorkflowExecution | Execution, status: ExecutionStatus) -> bool:

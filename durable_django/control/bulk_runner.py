@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from durable_django.conf import readable_settings, settings
 from durable_django.control.acting import Acting, Action
@@ -30,7 +30,7 @@ from durable_django.engine.context import WorkflowContext
 from durable_django.engine.registry import Registry, default_registry
 from durable_django.engine.workflow_function import workflow
 from durable_django.exceptions import DurableError
-from durable_django.models import BulkOperation
+from durable_django.models import BulkOperation, WorkflowExecution
 from durable_django.runtime import engine
 
 logger = logging.getLogger(__name__)
@@ -90,8 +90,9 @@ def _advance(operation: BulkOperation) -> None:
         _note_refusal(operation, None, objection)
         _finish(operation, BulkStatus.CANCELLED)
         return
-    batch = _list_next(user, operation)
-    run = _Run(operation, action, Acting(user, reason=operation.reason))
+    found = bulk_targets(user, Criteria.from_json(operation.criteria))
+    batch = _list_next(found, operation)
+    run = _Run(operation, action, Acting(user, reason=operation.reason), found)
     for execution_id in batch:
         if not run.deal_with(execution_id):
             return  # stopped, or another worker is ahead: the next batch looks again
@@ -116,10 +117,9 @@ def _object_to(user: Any, action: Action, operation: BulkOperation) -> str:
     return ""
 
 
-def _list_next(user: Any, operation: BulkOperation) -> list[UUID]:
+def _list_next(found: QuerySet[WorkflowExecution], operation: BulkOperation) -> list[UUID]:
     if operation.cursor is None:  # nothing matched when it was asked for
         return []
-    found = bulk_targets(user, Criteria.from_json(operation.criteria))
     ids = found.filter(id__lt=operation.cursor).order_by("-id").values_list("id", flat=True)
     return list(ids[:BATCH])
 
@@ -127,11 +127,18 @@ def _list_next(user: Any, operation: BulkOperation) -> list[UUID]:
 class _Run:
     """The acts of one batch."""
 
-    def __init__(self, operation: BulkOperation, action: Action, acting: Acting) -> None:
+    def __init__(
+        self,
+        operation: BulkOperation,
+        action: Action,
+        acting: Acting,
+        found: QuerySet[WorkflowExecution],
+    ) -> None:
         self._operation = operation
         self._action = action
         self._arguments = _read_arguments(operation)
         self._acting = acting
+        self._found = found
         self._alias = settings().database
         self._rows = BulkOperation.objects.using(self._alias).filter(pk=operation.pk)
 
@@ -146,8 +153,10 @@ class _Run:
             ).update(cursor=execution_id, succeeded=F("succeeded") + 1)
             if not is_ours:
                 return False
-            refusal = self._act(execution_id)
-            if refusal:
+            if not self._found.filter(pk=execution_id).exists():
+                # Since the batch was read, it was changed into what nobody asked for.
+                self._rows.update(succeeded=F("succeeded") - 1)
+            elif refusal := self._act(execution_id):
                 self._rows.update(succeeded=F("succeeded") - 1, refused=F("refused") + 1)
                 _note_refusal(operation, execution_id, refusal)
         operation.cursor = execution_id

@@ -52,6 +52,7 @@ LONGEST_LIFE = timedelta(days=366)
 #: The route of `durable_django.api` that takes a token.
 HOOK_ROUTE = "durable-api:hook"
 
+_KEY_DIGITS = 32
 _TAKES_SIGNALS = ("pending", "running", "suspended", "paused", "parked")
 
 
@@ -262,8 +263,9 @@ def _use(hook: SignalHook, payload: Any) -> Signal | None:
         hook.execution_id,
         hook.signal_name,
         payload,
-        # Whatever happens to the row, one link is one signal.
-        dedupe_key=f"hook:{hook.pk}",
+        # Whatever happens to the row, one link is one signal. The digest is told to nobody before:
+        # who may signal could else send one with the link's key, and its answer would be lost.
+        dedupe_key=f"hook:{hook.pk}:{hook.token_digest[:_KEY_DIGITS]}",
         by=Actor(kind=ActorKind.HOOK, id=str(hook.pk)),
     )
 

@@ -14,12 +14,14 @@ from itertools import islice
 from typing import Any, Self
 
 from django.db import connections, router, transaction
+from django.db.models import Model
 from django.db.models.signals import post_migrate
 from django_q.conf import Conf
 from django_q.models import Schedule
 from django_q.signals import post_spawn
 from django_q.tasks import async_task
 
+from durable_django.conf import readable_settings
 from durable_django.dispatchers.needs import DispatcherNeeds
 from durable_django.ports.doorbell import Doorbell, slot_of
 
@@ -115,12 +117,17 @@ class DjangoQDispatcher:
             on_worker()
 
         def migrated(*, app_config: Any, using: str, **_: Any) -> None:
-            if app_config.label == "durable_django" and using == router.db_for_write(Schedule):
-                tables = connections[using].introspection.table_names()
-                # Ours are gone after `migrate durable_django zero`, theirs before the first one.
-                needed = (Schedule, app_config.get_model("Doorbell"))
-                if all(model._meta.db_table in tables for model in needed):  # noqa: SLF001
-                    ensure_backstop()
+            if app_config.label != "durable_django":
+                return
+            # Ours are gone after `migrate durable_django zero`, theirs before the first one; and
+            # the two may be in two databases, of which one is migrated first.
+            needed = [
+                (router.db_for_write(Schedule), Schedule),
+                (readable_settings().database, app_config.get_model("Doorbell")),
+            ]
+            is_concerned = using in {alias for alias, _ in needed}
+            if is_concerned and all(_has_table(alias, model) for alias, model in needed):
+                ensure_backstop()
 
         uid = "durable_django.dispatchers.django_q"
         post_spawn.connect(spawned, weak=False, dispatch_uid=uid)
@@ -161,3 +168,7 @@ def _wait_for_others(act: Callable[[], None]) -> bool:
             transaction.on_commit(act, using=connection.alias, robust=True)
             return True
     return False
+
+
+def _has_table(alias: str, model: type[Model]) -> bool:
+    return model._meta.db_table in connections[alias].introspection.table_names()  # noqa: SLF001 -- documented by Django

@@ -17,7 +17,7 @@ from durable_django.control.calls import UNDO_PREFIX
 from durable_django.control.graph.graph import Node, NodeKind, NodeStatus
 from durable_django.control.payloads.redaction import redact_text
 from durable_django.control.timeline.drawing import anchor_of, draw_timeline
-from durable_django.control.timeline.timeline import build_timeline
+from durable_django.control.timeline.timeline import MAX_EVENTS, build_timeline
 from durable_django.control.wording import say_duration
 from durable_django.runtime import engine
 
@@ -47,7 +47,7 @@ _STATUSES: dict[str, Any] = {
 def durable_timeline(execution: Any, *, stylesheet: bool = True) -> dict[str, Any]:
     """Draw the timeline of an execution, with the same as a table under it.
 
-    Asks the database five times, however long the execution is. Whoever sees the page sees the
+    Asks the database six times, however long the execution is. Whoever sees the page sees the
     names of steps and signals and the messages of errors, with secrets hidden, and no payload:
     the page decides who that is.
 
@@ -68,6 +68,7 @@ def durable_timeline(execution: Any, *, stylesheet: bool = True) -> dict[str, An
         store.list_timers(execution_id),
         store.list_signals(execution_id),
         store.now(),
+        events=store.list_events(execution_id, after=0, limit=MAX_EVENTS),
         describe_error=redact_text,
     )
     return {"drawing": draw_timeline(timeline), "stylesheet": stylesheet}

@@ -17,6 +17,10 @@ from durable_django.models import ExecutionEvent, WorkflowExecution
 
 LIST = "/admin/durable_django/workflowexecution/"
 SCRIPT = "<script>alert(1)</script>"
+#: Of drawings, of progress and for scripts; the points of a polygon do have commas.
+_NUMBERS = re.compile(
+    r'\s(?:[xy][12]?|r[xy]|width|height|viewBox|value|max|min|rowspan|data-seconds)="([^"]*)"'
+)
 _INLINE = re.compile(r"<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=|javascript:", re.IGNORECASE)
 
 
@@ -76,3 +80,9 @@ def snapshot() -> Any:
 def find_inline(html: str) -> list[str]:
     """Return what a Content-Security-Policy of "default-src 'self'" would refuse."""
     return _INLINE.findall(html)
+
+
+def find_broken_numbers(html: str) -> list[str]:
+    """Return the numbers in attributes that are written as people of some language write them."""
+    values = _NUMBERS.findall(html)
+    return [value for value in values if re.search(r"\d[,\xa0\u202f]\d", value)]

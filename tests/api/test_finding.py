@@ -173,3 +173,13 @@ def test_it_costs_as_many_queries_for_many_as_for_one(
     # Session, user, two for the permissions, the page.
     assert len(queries) == 5
     assert "input" not in queries[-1]["sql"]
+
+
+@pytest.mark.parametrize(
+    "name", ["created_after", "created_before", "finished_after", "finished_before"]
+)
+@pytest.mark.parametrize("offset", ["%2B23:59", "-23:59"])
+def test_an_instant_may_have_any_offset(alice: ApiClient, name: str, offset: str):
+    answer = alice.get(f"executions/?{name}=2026-01-31T09:00:00{offset}")
+
+    assert answer.status_code == 200

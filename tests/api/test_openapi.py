@@ -99,3 +99,9 @@ def test_nothing_but_its_own_module_needs_drf_spectacular():
     )
 
     assert done.returncode == 0, done.stderr
+
+
+def test_a_refusal_of_all_the_rest_of_a_bulk_operation_has_no_id(document: dict[str, Any]):
+    refusal = document["components"]["schemas"]["Refusal"]
+
+    assert refusal["properties"]["id"]["type"] == ["string", "null"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -152,6 +153,14 @@ class TestClosedByDefault:
         assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
         assert "CSRF" in answer.json()["detail"]
         assert not WorkflowExecution.objects.exists()
+
+    def test_a_name_that_no_database_can_look_for_is_nobodys(self):
+        name = base64.b64encode(b"al\0ice:secret").decode()
+
+        answer = Client().get(f"{V1}/executions/", headers={"Authorization": f"Basic {name}"})
+
+        assert answer.status_code in (401, 403)
+        assert answer.json()["code"] == "not-authenticated"
 
     @pytest.mark.parametrize(
         "rest",

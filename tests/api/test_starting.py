@@ -255,3 +255,31 @@ class TestKeys:
 
         assert answer.status_code == 409
         assert "execution_id" not in answer.json()
+
+
+class TestScope:
+    OWN, THEIRS = {"subject": "own"}, {"subject": "theirs"}
+
+    @pytest.mark.parametrize("about", [THEIRS, {}], ids=["theirs", "nobodys"])
+    @pytest.mark.parametrize("key", [None, "k-1"])
+    def test_nothing_is_started_in_somebody_elses_scope(
+        self, durable: DurableDriver, alice: ApiClient, about: dict[str, str], key: str | None
+    ):
+        headers = {} if key is None else {"Idempotency-Key": key}
+
+        with override_settings(DURABLE={"SCOPE": f"{__name__}.see_own"}):
+            answer = alice.post("executions/", {"workflow": WAIT, **about}, **headers)
+
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+        assert not WorkflowExecution.objects.exists()
+        assert not ExecutionEvent.objects.exists()
+
+    def test_ones_own_is_started(self, durable: DurableDriver, alice: ApiClient):
+        with override_settings(DURABLE={"SCOPE": f"{__name__}.see_own"}):
+            answer = alice.post("executions/", {"workflow": WAIT, **self.OWN})
+
+        assert answer.status_code == 201
+
+
+def see_own(user: Any, executions: Any) -> Any:
+    return executions.filter(subject="own")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import timedelta
 from threading import Barrier
 from typing import Any
@@ -194,6 +194,43 @@ class TestPossible:
         offered = allowed_actions(Viewer(), make_execution())
 
         assert offered == [Action.PAUSE]
+
+
+@pytest.mark.django_db
+class TestOwnWorkflows:
+    """A bulk operation is steered by its own page, and by who may act on many."""
+
+    @pytest.fixture
+    def working(self, durable: DurableDriver) -> Iterator[UUID]:
+        @workflow(name="durable.test")
+        def body(ctx):
+            ctx.wait_signal("paid", timeout=timedelta(days=30))
+
+        id_ = client.start("durable.test").id
+        durable.drain()
+        yield id_
+        default_registry.forget("durable.test")
+
+    @pytest.mark.parametrize(
+        "action", [Action.CANCEL, Action.TERMINATE, Action.FORK, Action.SIGNAL, Action.FIRE_TIMER]
+    )
+    def test_nobody_ends_it_or_feeds_it(self, working: UUID, action: Action) -> None:
+        acting = Acting(user_with(*Permission))
+
+        with pytest.raises(ActNotAllowedError, match="stop the operation instead"):
+            ACTS[action](acting, working)
+
+        assert not is_possible(action, WorkflowExecution.objects.get())
+
+    @pytest.mark.parametrize("is_allowed", [False, True])
+    def test_who_may_act_on_many_may_pause_it(self, working: UUID, *, is_allowed: bool) -> None:
+        more = {Permission.BULK} if is_allowed else set()
+        acting = Acting(user_with(Permission.VIEW, Permission.RETRY, *more))
+
+        with nullcontext() if is_allowed else pytest.raises(ActNotAllowedError):
+            acting.pause(working)
+
+        assert (client.get(working).status == "paused") is is_allowed
 
 
 @pytest.mark.django_db(transaction=True)

@@ -111,6 +111,21 @@ def dying_at_write(number: int) -> Iterator[list[str]]:
         yield seen
 
 
+@contextmanager
+def meanwhile_at_first_act(act: Callable[[], Any]) -> Iterator[None]:
+    """Have somebody act right after the first statement that cancels."""
+    to_do = [act]
+
+    def look(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        result = execute(sql, *rest)
+        if "SET cancel_requested_at" in sql and to_do:
+            to_do.pop()()
+        return result
+
+    with connection.execute_wrapper(look):
+        yield
+
+
 class TestWorkingOff:
     def test_acts_on_all_that_match_and_on_nothing_else(
         self, durable: DurableDriver, operator: User
@@ -189,6 +204,22 @@ class TestWorkingOff:
 
         operation.refresh_from_db()
         assert (operation.total, operation.succeeded, operation.refused) == (3, 2, 0)
+
+    def test_what_changes_while_its_batch_is_worked_off_is_left_alone(
+        self, durable: DurableDriver, operator: User
+    ):
+        insert(3)
+        pending = Criteria(workflow="bulk.waits", statuses=(ExecutionStatus.PENDING,))
+        operation = ask(operator, Action.TERMINATE, criteria=pending)
+        oldest = WorkflowExecution.objects.filter(workflow_name="bulk.waits").earliest("pk")
+
+        with meanwhile_at_first_act(lambda: client.pause(oldest.pk)):
+            durable.engine.run_one(find_worker(operation).id)
+
+        operation.refresh_from_db()
+        oldest.refresh_from_db()
+        assert (operation.total, operation.succeeded, operation.refused) == (3, 2, 0)
+        assert (oldest.status, oldest.cancel_requested_at) == ("paused", None)
 
     def test_refusals_are_counted_and_the_first_are_kept_with_their_reasons(
         self, durable: DurableDriver, operator: User, monkeypatch: pytest.MonkeyPatch

@@ -511,3 +511,14 @@ class TestRaces:
             assert was_sent or isinstance(used, HookGoneError)
             assert len(sent(execution)) == was_sent
             assert (SignalHook.objects.get(pk=hook.id).used_at is not None) == was_sent
+
+
+def test_no_signal_of_somebody_else_can_take_the_place_of_a_links(
+    execution: ExecutionHandle[Any],
+):
+    hook = mint_hook(execution.id, "approved", expires_in=HOUR, by=ALICE)
+    execution.signal("noise", dedupe_key=f"hook:{hook.id}")
+
+    signal = use_hook(hook.token, {"yes": True})
+
+    assert (signal.name, "yes" in signal.payload) == ("approved", True)

@@ -22,7 +22,33 @@ def test_text_and_back(error):
     assert ErrorRecord.from_text(text) == error
 
 
-@pytest.mark.parametrize("text", ["", "out of order", "7", "[]", "null", '{"type": "A", "odd": 1}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "out of order",
+        "7",
+        "[]",
+        "null",
+        '{"type": "A", "odd": 1}',
+        '{"type": 5, "message": "m"}',
+        '{"type": "A", "message": null}',
+        '{"type": "A", "message": "m", "attempts": "3"}',
+        "[" * 100_000,
+    ],
+    ids=[
+        "empty",
+        "words",
+        "number",
+        "list",
+        "null",
+        "unknown field",
+        "type is a number",
+        "no message",
+        "attempts are a text",
+        "too deep",
+    ],
+)
 def test_any_other_text_is_the_message(text):
     assert ErrorRecord.from_text(text) == ErrorRecord(type="Error", message=text)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
@@ -81,3 +82,12 @@ def test_the_stylesheet_is_linked_unless_the_page_does_it(execution):
 def test_an_execution_that_is_not_there_is_an_error(durable):
     with pytest.raises(ExecutionNotFoundError):
         show(UUID(int=0))
+
+
+def test_drawing_keeps_its_links_for_screen_readers(execution: Any):
+    html = show(execution)
+
+    [role] = re.findall(r'<svg class="dw-timeline-drawing" role="(\w+)"', html)
+    # What is inside an `img` is no link to them.
+    assert role == "group"
+    assert 'class="dw-link"' in html

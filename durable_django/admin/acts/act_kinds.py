@@ -68,13 +68,8 @@ class CancelPage(ActPage):
 
     def consequences(self) -> list[str]:
         """Say when it stops."""
-        when = (
-            _("It is running: it stops before its next durable call. The step it is in ends first.")
-            if self.is_held
-            else _("It stops at once, where it is.")
-        )
         return [
-            when,
+            self.say_when_it_stops(),
             _("Once you have asked, it can no longer end completed. This cannot be taken back."),
             _("Signals that it has not consumed expire."),
         ]
@@ -203,7 +198,7 @@ class SignalPage(ActPage):
 
     def consequences(self) -> list[str]:
         """Say what the signal meets."""
-        if self.awaited:
+        if self.awaited and self.execution.status == ExecutionStatus.SUSPENDED.value:
             return [
                 _("It waits for the signal %(name)s, and goes on as soon as it comes.")
                 % {"name": f"“{self.awaited}”"},

@@ -15,6 +15,7 @@ from durable_django.admin.acts.forms import ReasonForm
 from durable_django.admin.acts.step_facts import StepFact, list_steps
 from durable_django.conf import settings
 from durable_django.control.acting import PERMISSION_OF, Acting, Action, is_possible
+from durable_django.control.payloads.redaction import redact_text
 from durable_django.control.permissions import allows
 from durable_django.domain.event import EventType
 from durable_django.domain.status import ExecutionStatus
@@ -101,6 +102,14 @@ class ActPage:
         """Whether a worker is at it, so that it hears of the act at its next durable call."""
         return self.status in (ExecutionStatus.RUNNING, ExecutionStatus.COMPENSATING)
 
+    def say_when_it_stops(self) -> str:
+        """Say when an execution that is asked to stop does."""
+        if not self.is_held:
+            return _("It stops at once, where it is.")
+        return _(
+            "It is running: it stops before its next durable call. The step it is in ends first."
+        )
+
     @cached_property
     def steps(self) -> list[StepFact]:
         """The durable calls of the body, in its order."""
@@ -112,15 +121,15 @@ class ActPage:
         return name_of(self.execution)
 
     def find_former(self) -> ExecutionEvent | None:
-        """Return the last event of the same act: who was first, when and why."""
+        """Return the last event of the same act: who was first, when and why, without secrets."""
         if self.event is None:
             return None
         events = ExecutionEvent.objects.using(settings().database)
-        return (
-            events.filter(execution_id=self.execution.pk, type=self.event.value)
-            .order_by("-id")
-            .first()
-        )
+        own = events.filter(execution_id=self.execution.pk, type=self.event.value)
+        former = own.order_by("-id").first()
+        if former is not None:
+            former.reason = redact_text(former.reason)
+        return former
 
     def done(self, told: str, logged: str, execution_id: UUID | None = None) -> Done:
         """Return what was done to the execution, or what came of it."""
@@ -143,13 +152,8 @@ class PausePage(ActPage):
 
     def consequences(self) -> list[str]:
         """Say when it stops, and what goes on."""
-        when = (
-            _("It is running: it stops before its next durable call. The step it is in ends first.")
-            if self.is_held
-            else _("It stops at once, where it is.")
-        )
         return [
-            when,
+            self.say_when_it_stops(),
             _("Timers go on. What falls due meanwhile happens at once when it is resumed."),
             _("Signals are accepted, and wait in its mailbox."),
             _("It stays paused until somebody resumes or cancels it."),

@@ -18,9 +18,13 @@ from durable_django.admin.acts.step_facts import StepFact
 from durable_django.control.acting import Acting, Action
 from durable_django.control.inputs.signatures import InputError, coerce_input
 from durable_django.control.permissions import Permission, allows
+from durable_django.domain.error_record import ErrorRecord
 from durable_django.engine.acting import UNCHANGED
 from durable_django.exceptions import UnknownWorkflowError
 from durable_django.runtime import engine
+
+#: The newest calls that are offered; an earlier one is forked from by the link beside it.
+MAX_OFFERED = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,13 @@ class ForkPage(ActPage):
             return None
         return find_editable(self.execution.input)
 
+    @cached_property
+    def offered(self) -> list[StepFact]:
+        """The calls to choose from: the newest, and the one that the link named."""
+        wanted = self.wanted.get("key", "")
+        earlier = [step for step in self.steps[:-MAX_OFFERED] if step.key == wanted]
+        return [*earlier, *self.steps[-MAX_OFFERED:]]
+
     def is_possible(self) -> bool:
         """Say whether some version of the workflow is registered."""
         return bool(self.versions)
@@ -66,8 +77,8 @@ class ForkPage(ActPage):
     def make_form(self, data: QueryDict | None) -> ForkForm:
         """Choose the step that the link named, and the version it ran with if there is one."""
         own = self.execution.workflow_version
-        keys = [step.key for step in self.steps]
-        wanted = self.wanted.get("key", "")
+        keys = [step.key for step in self.offered]
+        wanted = self.wanted.get("key", "") or self._find_failed_call()
         return ForkForm(
             data,
             steps=keys,
@@ -79,6 +90,10 @@ class ForkPage(ActPage):
                 "input": self.editable.text if self.editable else "",
             },
         )
+
+    def _find_failed_call(self) -> str:
+        """Return the call that it failed or is parked for, if there is one."""
+        return ErrorRecord.from_text(self.execution.error or "").call or ""
 
     def consequences(self) -> list[str]:
         """Say what a fork is."""
@@ -98,7 +113,7 @@ class ForkPage(ActPage):
         """Tell which calls are reused and which run again, for the step that is chosen."""
         chosen = str(form["from_step"].value() or FROM_THE_START)
         start, *radios = cast("Any", form["from_step"])
-        positions = {step.key: step.position for step in self.steps}
+        positions = {step.key: step.position for step in self.offered}
         position = positions.get(chosen, 0)
         rows = [
             PlanRow(
@@ -107,10 +122,11 @@ class ForkPage(ActPage):
                 is_reused=step.is_settled and step.position < position,
                 is_never_reused=not step.is_settled,
             )
-            for radio, step in zip(radios, self.steps, strict=True)
+            for radio, step in zip(radios, self.offered, strict=True)
         ]
         return {
             "start_radio": start,
+            "left_out": len(self.steps) - len(self.offered),
             "plan": rows,
             "repeated": [
                 row.step

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
+from django.utils.formats import number_format
 from django.utils.functional import cached_property
 
 from durable_django.control.figures.bounded import MAX_COUNTED, count_capped
@@ -26,7 +27,8 @@ class CappedCount(int):
         return int(self) > MAX_COUNTED
 
     def __str__(self) -> str:
-        return f"{MAX_COUNTED:,}+" if self.is_capped else f"{int(self):,}"
+        counted = number_format(min(int(self), MAX_COUNTED), force_grouping=True)
+        return f"{counted}+" if self.is_capped else counted
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptable at run time

@@ -24,31 +24,10 @@ from durable_django.admin.list.filters import (
     WorkflowFilter,
     find_choice,
 )
-from durable_django.admin.list.rows import Row
+from durable_django.admin.list.rows import ROW_COLUMNS, Row
 from durable_django.control.badges import BADGES, Badge
 from durable_django.control.figures.step_tallies import load_tallies
 from durable_django.control.payloads.error_excerpts import ErrorExcerpt
-
-#: What the rows show; no payload, and of the error only the beginning.
-_COLUMNS = (
-    "id",
-    "workflow_name",
-    "workflow_version",
-    "status",
-    "key",
-    "wake_at",
-    "waiting_kind",
-    "waiting_for",
-    "park_reason",
-    "ending",
-    "progress",
-    "cancel_requested_at",
-    "cancel_reason",
-    "pause_requested_at",
-    "created_at",
-    "started_at",
-    "finished_at",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +86,7 @@ class ExecutionChangeList(ChangeList):
         # First the ids alone: where a search leaves many rows to sort, an index may hold all that
         # is needed for it, and what is sorted is narrow.
         ids = list(self.result_list.values_list("pk", flat=True))
-        rows = self.root_queryset.filter(pk__in=ids).only(*_COLUMNS)
+        rows = self.root_queryset.filter(pk__in=ids).only(*ROW_COLUMNS)
         loaded = rows.annotate(error_excerpt=ErrorExcerpt.of_column()).in_bulk()
         return [loaded[id_] for id_ in ids if id_ in loaded]
 

@@ -34,7 +34,7 @@ from durable_django.admin.list.filters import (
 )
 from durable_django.admin.list.rows import render_attempts, render_duration, render_standing
 from durable_django.control.badges import BADGES, badge_of
-from durable_django.control.finding.matching import Criteria, CriteriaError, made_since, matching
+from durable_django.control.finding.matching import CriteriaError, made_since, matching
 from durable_django.control.permissions import Permission, allows
 from durable_django.control.scope import visible_executions
 from durable_django.control.showing import render_badge, render_time
@@ -43,7 +43,8 @@ from durable_django.models import WorkflowExecution
 
 _PARAMETERS = frozenset({PERIOD, STATUS, WORKFLOW, VERSION})
 #: Of the id, that much is shown: it is the time, and enough to tell rows apart by eye.
-_SHORT_ID = 13
+#: Of the end: the beginning is the time, the same for all that were started together.
+_SHORT_ID = 12
 _TOOLS = (
     ("durable_django_workflows", Permission.VIEW, gettext_lazy("Workflows")),
     ("durable_django_health", Permission.VIEW, gettext_lazy("Health")),
@@ -107,14 +108,6 @@ class ExecutionList:
         rows = matching(queryset, choice.criteria)
         return rows if choice.since is None else made_since(rows, choice.since), False
 
-    def criteria_of(self, request: HttpRequest) -> Criteria:
-        """Return what the list of this request shows, as criteria that outlive the request.
-
-        Raises:
-            CriteriaError: The request asks for something that is not understood.
-        """
-        return choice_of(request).to_criteria()
-
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         """Refuse all parameters but the filters'.
 
@@ -160,9 +153,9 @@ class ExecutionList:
 
     @admin.display(description=gettext_lazy("id"))
     def short_id(self, execution: WorkflowExecution) -> SafeString:
-        """Show the beginning of the id."""
+        """Show the end of the id."""
         text = str(execution.pk)
-        return format_html('<span class="dw-mono" title="{}">{}</span>', text, text[:_SHORT_ID])
+        return format_html('<span class="dw-mono" title="{}">{}</span>', text, text[-_SHORT_ID:])
 
     @admin.display(description=gettext_lazy("workflow"))
     def workflow_label(self, execution: WorkflowExecution) -> SafeString:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -13,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from durable_django.admin.page.header import read_progress
-from durable_django.control.figures.step_tallies import StepTally
+from durable_django.control.figures.step_tallies import MAX_TALLIED, StepTally
 from durable_django.control.payloads.error_excerpts import ErrorExcerpt
 from durable_django.control.payloads.redaction import redact_text
 from durable_django.control.showing import render_time
@@ -21,6 +22,26 @@ from durable_django.control.wording import say_duration, say_instant, say_moment
 from durable_django.domain.status import CheckpointStatus, ExecutionStatus, ParkReason, WaitKind
 from durable_django.models import WorkflowExecution
 
+#: What a row shows of an execution; no payload, and of the error only the beginning, apart.
+ROW_COLUMNS = (
+    "id",
+    "workflow_name",
+    "workflow_version",
+    "status",
+    "key",
+    "wake_at",
+    "waiting_kind",
+    "waiting_for",
+    "park_reason",
+    "ending",
+    "progress",
+    "cancel_requested_at",
+    "cancel_reason",
+    "pause_requested_at",
+    "created_at",
+    "started_at",
+    "finished_at",
+)
 MAX_MESSAGE_SHOWN = 160
 _UNDO = "~undo/"
 _NOTHING = SafeString("")
@@ -75,7 +96,11 @@ def render_attempts(row: Row) -> SafeString:
     """Return how many attempts of steps there were, and how many of them were not the first."""
     if row.tally is None:
         return format_html('<span class="dw-muted">{}</span>', "0")
-    count = f"{row.tally.attempts - 1:,}+" if row.tally.is_capped else str(row.tally.attempts)
+    count = (
+        f"{number_format(MAX_TALLIED, force_grouping=True)}+"
+        if row.tally.is_capped
+        else str(row.tally.attempts)
+    )
     if not row.tally.retries:
         return format_html("{}", count)
     retries = _("%d again") % row.tally.retries
@@ -199,7 +224,7 @@ def _say_requests(row: Row) -> SafeString:
 
 
 def _say_progress(row: Row) -> SafeString:
-    progress = read_progress(row.execution.progress or {})
+    progress = read_progress(row.execution.progress)
     return format_html("{}", progress.text) if progress else _NOTHING
 
 

@@ -13,10 +13,10 @@ from django.contrib.admin import AdminSite
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.forms import Media, Script
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
 from durable_django.admin.page.box import build_box
@@ -136,7 +136,7 @@ class ExecutionPage:
         # As Django does; out of scope and never there are the same.
         said = _("Execution “%(id)s” does not exist. Perhaps it was deleted?")
         messages.warning(request, said % {"id": unquote(object_id)})
-        return redirect("admin:index")
+        return HttpResponseRedirect(reverse("admin:index", current_app=self.admin_site.name))
 
 
 def _require_reader(request: HttpRequest) -> None:

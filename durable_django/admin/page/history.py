@@ -54,6 +54,7 @@ _ACTS: Mapping[str, str | Promise] = {
     EventType.TIMER_FIRED: gettext_lazy("Fired a timer"),
     EventType.HOOK_MINTED: gettext_lazy("Made a link that sends a signal"),
     EventType.HOOK_REVOKED: gettext_lazy("Revoked a link that sends a signal"),
+    EventType.WORKER_LOST: gettext_lazy("A worker was lost, and another took over"),
 }
 #: How what happened is marked: its class and its sign.
 _ACT_MARK = ("dw-running", "●")

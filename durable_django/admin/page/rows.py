@@ -133,6 +133,12 @@ def list_events(row: WorkflowExecution) -> list[Event]:
     return [to_event(found) for found in newest][::-1]
 
 
+def list_losses(row: WorkflowExecution) -> list[Event]:
+    """Return when a worker was lost with it, oldest first; the newest, if there are too many."""
+    lost = own_rows(row, ExecutionEvent).filter(type=EventType.WORKER_LOST)
+    return [to_event(found) for found in lost.order_by("-pk")[:MAX_ROWS]][::-1]
+
+
 def load_payloads(row: WorkflowExecution) -> tuple[str, str | None]:
     """Return the input and the output, each cut after `MAX_SHOWN` characters and one."""
     rows = WorkflowExecution.objects.using(_alias_of(row)).filter(pk=row.pk)

@@ -18,6 +18,7 @@ from durable_django.admin.page.related import MAX_RELATED, list_groups
 from durable_django.admin.page.rows import (
     MAX_ROWS,
     MAX_SHOWN,
+    list_losses,
     load_payloads,
 )
 from durable_django.admin.page.steps import list_steps
@@ -75,7 +76,7 @@ def _say_count(count: int, *, is_cut: bool) -> str:
 
 def build_tab(look: Look) -> dict[str, Any]:
     """Return what the template of the open tab is given; only this tab's rows are read."""
-    return _BUILDERS[look.tab](look)
+    return {"most_rows": MAX_ROWS, **_BUILDERS[look.tab](look)}
 
 
 def _build_timeline(look: Look) -> dict[str, Any]:
@@ -85,6 +86,7 @@ def _build_timeline(look: Look) -> dict[str, Any]:
         look.records.timers,
         look.records.signals,
         look.now,
+        events=list_losses(look.row),
         describe_error=redact_text,
     )
     step_url = look.links.to_tab(Tab.STEPS)

@@ -9,7 +9,9 @@ from typing import Any
 from django.db import Error as AnyDatabaseError
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.translation import gettext, ngettext
+from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from durable_django.admin.reports.links import ReportLinks
 from durable_django.admin.reports.workflow_pages import StepRow
@@ -28,6 +30,12 @@ from durable_django.models import WorkflowExecution
 #: Workers say every few seconds that they are alive: to look more often shows nothing new.
 _MIN_POLL_SECONDS = 5.0
 _ENDS = ("completed", "failed", "cancelled")
+_WORDS = {
+    "started": gettext_lazy("started"),
+    "completed": gettext_lazy("completed"),
+    "failed": gettext_lazy("failed"),
+    "cancelled": gettext_lazy("cancelled"),
+}
 _WAITING = (ExecutionStatus.SUSPENDED, ExecutionStatus.PAUSED)
 
 
@@ -147,5 +155,7 @@ def _draw(hour: Throughput, kinds: Sequence[str]) -> Sparkbars:
 
 
 def _say(minute: Minute, kinds: Sequence[str]) -> str:
-    told = ", ".join(f"{getattr(minute, kind):,} {kind}" for kind in kinds)
-    return f"{minute.at:%H:%M} UTC: {told}"
+    counts = ((number_format(getattr(minute, kind)), _WORDS[kind]) for kind in kinds)
+    told = ", ".join(f"{count} {word}" for count, word in counts)
+    # In the zone of the axis below.
+    return f"{timezone.localtime(minute.at):%H:%M %Z}: {told}"

@@ -61,6 +61,8 @@ def unless_changed(request: Request, execution_id: UUID) -> Iterator[None]:
     if header is None:
         yield
         return
+    # Before the lock: whose row it is not does not wait for its worker, nor the worker for them.
+    find_visible(request.user, execution_id)
     with transaction.atomic(using=settings().database):
         # An UPDATE and not SELECT … FOR UPDATE: SQLite takes its write lock only for this.
         row = WorkflowExecution.objects.using(settings().database).filter(pk=execution_id)

@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from durable_django.api.http.describing import IS_ONCE
+from durable_django.api.http.etags import POLL_AFTER
 from durable_django.api.http.problems import (
     INVALID_IDEMPOTENCY_KEY,
     MISSING_IDEMPOTENCY_KEY,
@@ -28,7 +29,7 @@ from durable_django.control.idempotency import Answer, answer_once, digest_of
 HEADER = "Idempotency-Key"
 MAX_KEY_LENGTH = 255
 #: Of the first answer, what its repetition says again.
-_KEPT_HEADERS = ("Location", "ETag")
+_KEPT_HEADERS = ("Location", "ETag", POLL_AFTER)
 
 Handler = TypeVar("Handler", bound=Callable[..., HttpResponseBase])
 
@@ -44,7 +45,9 @@ def once(handler: Handler) -> Handler:
         key = read_key(request)
         if key is None:
             return handler(view, request, *args, **kwargs)
-        scope = digest_of(str(request.user.pk), request.method, request.path, key)
+        # The name as well: whom the project logs in need not be a row with a key.
+        who = [str(request.user.pk), request.user.get_username()]
+        scope = digest_of(who, request.method, request.path, key)
         answered, is_repeated = answer_once(
             scope,
             digest_of(request.data),

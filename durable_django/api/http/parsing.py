@@ -6,12 +6,20 @@ from collections.abc import Mapping
 from email.message import Message
 from typing import IO, Any
 
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
-from durable_django.api.http.problems import MALFORMED, TOO_LARGE, ProblemError, invalid_input
+from durable_django.api.http.problems import (
+    LENGTH_REQUIRED,
+    MALFORMED,
+    TOO_LARGE,
+    ProblemError,
+    invalid_input,
+)
 from durable_django.control.payloads.outside_json import parse_payload
 from durable_django.exceptions import PayloadError
 
@@ -41,6 +49,25 @@ class StrictJsonParser(BaseParser):
             return parse_payload(body, "The body")
         except PayloadError as error:
             raise ProblemError(MALFORMED, error) from None
+
+
+def check_length(request: HttpRequest) -> None:
+    """Refuse a body that does not say how long it is: Django and REST framework take it for none.
+
+    A `{"dry_run": true}` sent in chunks would not be dry.
+
+    Raises:
+        ProblemError: It is.
+    """
+    length = str(request.META.get("CONTENT_LENGTH") or "")
+    if length:
+        if not (length.isascii() and length.isdigit()):
+            raise ProblemError(MALFORMED, _("Content-Length is a whole number."))
+        return
+    is_chunked = "HTTP_TRANSFER_ENCODING" in request.META
+    # Over HTTP/2 a body has neither header. Under WSGI there is nothing to read without them.
+    if is_chunked or (isinstance(request, ASGIRequest) and request.read(1)):
+        raise ProblemError(LENGTH_REQUIRED, _("Say how long the body is: Content-Length."))
 
 
 def read_body(stream: IO[Any], limit: int = MAX_BODY_BYTES) -> str:

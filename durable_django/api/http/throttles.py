@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 from rest_framework.request import Request
@@ -43,5 +44,10 @@ class DurableThrottle(SimpleRateThrottle):
     def get_cache_key(self, request: Request, view: Any) -> str:
         """Return what is counted: the user, or the address of who is nobody."""
         user: Any = request.user
-        ident = user.pk if user and user.is_authenticated else self.get_ident(request)
-        return f"durable-throttle:{self.scope}:{ident}"
+        if user and user.is_authenticated:
+            return f"durable-throttle:{self.scope}:{user.pk}"
+        # As a hash: X-Forwarded-For is whatever a stranger writes, and caches are choosy about keys.
+        # Behind a Unix socket there may be none.
+        ident = str(self.get_ident(request) or "")
+        address = sha256(ident.encode(errors="surrogatepass")).hexdigest()
+        return f"durable-throttle:{self.scope}:address:{address}"

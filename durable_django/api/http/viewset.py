@@ -6,14 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, ClassVar, cast
 
+from django.db import DataError
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
-from durable_django.api.http.parsing import StrictJsonParser
+from durable_django.api.http.parsing import StrictJsonParser, check_length
 from durable_django.api.http.permissions import DurablePermission
 from durable_django.api.http.problems import handle_problem
 from durable_django.api.http.query import QueryParameter, read_query
@@ -60,6 +62,17 @@ class DurableView(APIView):
         )
         return [authenticate() for authenticate in classes]
 
+    def perform_authentication(self, request: Request) -> None:
+        """See who it is; a name that no database can look for, such as one with NUL, is nobody's.
+
+        Raises:
+            AuthenticationFailed: What they say of themselves is not true.
+        """
+        try:
+            super().perform_authentication(request)
+        except DataError:
+            raise AuthenticationFailed from None
+
     def get_exception_handler(self) -> Callable[..., Any]:
         """Return ours, and leave the project's alone."""
         return handle_problem
@@ -67,6 +80,8 @@ class DurableView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Let the request in, or raise why not; then read its query."""
         super().initial(request, *args, **kwargs)
+        if request.method == "POST":
+            check_length(request._request)  # noqa: SLF001 -- its headers and stream, unread
         self.query = self.read_query(request)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:

@@ -81,7 +81,7 @@ class BulkActorSerializer(serializers.Serializer[Any]):
 class RefusalSerializer(serializers.Serializer[Any]):
     """An execution that was left as it is."""
 
-    id = serializers.UUIDField()
+    id = serializers.UUIDField(allow_null=True, help_text="Null: it is about all the others.")
     detail = serializers.CharField()
 
 
@@ -204,7 +204,7 @@ class BulkCancelView(DurableView):
         summary="Stop before the next execution; what was done stays done.",
         tag="bulk operations",
         answers={202: BulkSerializer},
-        problems=(400, 403, 404, 409, 413, 415, 422),
+        problems=(400, 403, 404, 409, 411, 413, 415, 422),
     )
     @once
     def post(self, request: Request, operation_id: str) -> Response:

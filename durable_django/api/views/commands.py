@@ -24,13 +24,12 @@ from durable_django.api.http.strict import StrictSerializer, read_body_as
 from durable_django.api.http.viewset import DurableView
 from durable_django.api.representing import represent_cancel
 from durable_django.api.serializers import ForkPlanSerializer, WholeExecutionSerializer
-from durable_django.api.starting import fit_input
+from durable_django.api.starting import fit_input, load_exposed
 from durable_django.api.views.executions import accepted, created
 from durable_django.control.acting import Acting
 from durable_django.engine.acting import UNCHANGED
 from durable_django.engine.forking import ForkPlan
 from durable_django.exceptions import InvalidTransitionError
-from durable_django.runtime import engine
 
 _IF_MATCH = {"If-Match": "The ETag of the version you mean: 412 if it has changed since."}
 
@@ -157,7 +156,8 @@ class ForkView(DurableView):
 def _input_of(plan: ForkPlan, body: dict[str, Any]) -> Any:
     if "input" not in body:
         return UNCHANGED
-    return fit_input(engine().registry.load(plan.workflow_name, plan.version), body["input"])
+    # With another input it is a start like any other.
+    return fit_input(load_exposed(plan.workflow_name, plan.version), body["input"])
 
 
 def _represent_plan(plan: ForkPlan) -> dict[str, Any]:

@@ -7,10 +7,12 @@ from being written. What writes every path, such as a web server's access log, i
 
 from __future__ import annotations
 
+import logging
 from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any, ClassVar, Never
 
+from django.core.signals import got_request_exception
 from django.http import HttpResponseBase, QueryDict
 from django.utils.translation import gettext as _
 from rest_framework import serializers
@@ -26,6 +28,7 @@ from durable_django.api.http.parsing import read_body
 from durable_django.api.http.problems import (
     HOOK_GONE,
     HOOK_NOT_FOUND,
+    OTHER,
     ProblemError,
     handle_problem,
 )
@@ -41,6 +44,8 @@ from durable_django.api.views.hook_pages import (
 )
 from durable_django.control.hooks import HookGoneError, HookNotFoundError, find_hook, use_hook
 from durable_django.control.payloads.outside_json import parse_payload
+
+logger = logging.getLogger(__name__)
 
 #: The largest body that a link takes.
 MAX_HOOK_BYTES = 64 * 1024
@@ -112,7 +117,7 @@ class HookView(DurableView):
         summary="Send the link's signal, with the JSON body as its payload, and use the link up.",
         tag="hooks",
         answers={202: AcceptedSerializer},
-        problems=(400, 404, 409, 410, 413, 415, 503),
+        problems=(400, 404, 409, 410, 411, 413, 415, 503),
         media_types=(_JSON_TYPE, PAGE_TYPE),
     )
     def post(self, request: Request, token: str) -> HttpResponseBase:
@@ -142,7 +147,10 @@ class HookView(DurableView):
 
     def handle_exception(self, exc: Exception) -> Any:
         """Answer without the token, and with a page if a browser asks."""
-        response = super().handle_exception(exc)
+        try:
+            response = super().handle_exception(exc)
+        except Exception as fault:  # noqa: BLE001 -- what Django does with a fault logs the path
+            response = self._answer_fault(fault)
         if not wants_page(self.request):
             return response
         page = render_outcome(response.status_code)
@@ -150,6 +158,13 @@ class HookView(DurableView):
             if name in response:
                 page[name] = response[name]
         return page
+
+    def _answer_fault(self, fault: Exception) -> Any:
+        request: Any = self.request
+        got_request_exception.send(sender=type(self), request=request._request)  # noqa: SLF001 -- what Django would send
+        logger.error("A signed link failed", exc_info=fault)
+        problem = ProblemError(OTHER, _("It could not be done. Try again."))
+        return _handle_without_token(problem, self.get_exception_handler_context())
 
     def get_exception_handler(self) -> Any:
         """Return ours, told a path that ends before the token."""

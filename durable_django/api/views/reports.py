@@ -19,6 +19,7 @@ from durable_django.control.graph.graph import Graph, NodeKind, build_graph, gra
 from durable_django.control.graph.mermaid import to_mermaid
 from durable_django.control.payloads.redaction import redact_text
 from durable_django.control.timeline.timeline import (
+    MAX_EVENTS,
     MarkKind,
     RowKind,
     SegmentKind,
@@ -171,5 +172,6 @@ def _load_timeline(execution_id: UUID) -> Timeline:
         store.list_timers(execution_id),
         store.list_signals(execution_id),
         store.now(),
+        events=store.list_events(execution_id, after=0, limit=MAX_EVENTS),
         describe_error=redact_text,
     )

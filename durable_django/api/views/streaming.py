@@ -19,8 +19,9 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
@@ -38,7 +39,7 @@ from durable_django.api.finding import load_visible
 from durable_django.api.http.describing import describe
 from durable_django.api.http.etags import tag_of
 from durable_django.api.http.negotiation import AlwaysJson
-from durable_django.api.http.problems import BAD_REQUEST, ProblemError
+from durable_django.api.http.problems import BAD_REQUEST, THROTTLED, ProblemError
 from durable_django.api.http.viewset import DurableView
 from durable_django.api.representing import represent_whole
 from durable_django.api.views.feed import MAX_LIMIT, MAX_SEQ, read_feed
@@ -53,6 +54,11 @@ MAX_LOOKS_AT_ONCE = 4
 #: After this long a client that lost its stream connects again, in milliseconds.
 RECONNECT_MS = 2000
 
+#: More streams than that of one process would wait for each other's looks.
+MAX_STREAMS = 1000
+
+#: One mark for each stream that is open.
+_open_streams: set[object] = set()
 _looks = ThreadPoolExecutor(MAX_LOOKS_AT_ONCE, thread_name_prefix="durable-stream")
 
 
@@ -101,7 +107,7 @@ class StreamView(DurableView):
         summary="Follow the execution by Server-Sent Events; only where the server speaks ASGI.",
         tag="executions",
         answers={200: {"type": "string"}},
-        problems=(400, 404),
+        problems=(400, 404, 429),
         headers={"Last-Event-ID": "The number of the last act that was received."},
         media_types=(STREAM_TYPE,),
     )
@@ -109,8 +115,10 @@ class StreamView(DurableView):
         """Begin to stream."""
         seen = self._check(request)
         execution = load_visible(request, execution_id)
+        _refuse_crowd()
         look = partial(look_for_news, request, execution.pk)
-        response = StreamingHttpResponse(stream(look, seen, self.pace), content_type=STREAM_TYPE)
+        messages = _counted(stream(look, seen, self.pace))
+        response = StreamingHttpResponse(messages, content_type=STREAM_TYPE)
         response["Cache-Control"] = "no-store"
         # nginx would else keep what is said until it has a page of it.
         response["X-Accel-Buffering"] = "no"
@@ -129,7 +137,7 @@ class StreamView(DurableView):
         return Seen(after_seq=_read_last_id(request.headers.get("Last-Event-ID", "")))
 
 
-async def stream(look: Callable[[Seen], News], seen: Seen, pace: Pace) -> AsyncIterator[str]:
+async def stream(look: Callable[[Seen], News], seen: Seen, pace: Pace) -> AsyncGenerator[str, None]:
     """Yield what a stream says, until the execution or the stream's time has ended.
 
     `look` is called in a thread of the pool; an error of the database ends the stream, and the
@@ -157,6 +165,27 @@ async def stream(look: Callable[[Seen], News], seen: Seen, pace: Pace) -> AsyncI
             yield ": heartbeat\n\n"
         if not news.has_more:
             await pace.sleep(pace.look)
+
+
+def _refuse_crowd() -> None:
+    if len(_open_streams) >= MAX_STREAMS:
+        raise ProblemError(
+            THROTTLED,
+            _("As many streams are open as one process takes: poll, or try again."),
+            headers={"Retry-After": str(RECONNECT_MS // 1000)},
+        )
+
+
+async def _counted(messages: AsyncGenerator[str, None]) -> AsyncIterator[str]:
+    """Yield the messages, and count the stream for as long as somebody reads it."""
+    mark = object()
+    _open_streams.add(mark)
+    try:
+        async with aclosing(messages):
+            async for message in messages:
+                yield message
+    finally:
+        _open_streams.discard(mark)
 
 
 def look_for_news(request: Request, execution_id: UUID, seen: Seen) -> News:

@@ -2,7 +2,8 @@
 
 Three questions, answered for every state there is: `reason`, `next` and `advice` are never empty.
 Nothing here knows whether a worker is alive or who looks: it tells what the rows tell, and which
-acts the state allows. Messages of errors pass through the hook `describe_error`: callers redact.
+acts the state allows. What programs and people wrote (messages of errors, the reason of a cancel)
+passes through the hook `describe_error`: callers redact.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ def explain(
 ) -> Explanation:
     """Explain an execution as it stands at the store's `now` (aware).
 
-    `describe_error` turns the message of an error into what may be shown of it.
+    `describe_error` turns the message of an error, and the reason of a cancel, into what may be
+    shown of it.
     """
     calls = group_calls(checkpoints)
     case = Case(
@@ -114,7 +116,8 @@ def _list_requests(case: Case) -> list[str]:
             if execution.cancel_compensates
             else _("nothing will be undone")
         )
-        why = f" ({execution.cancel_reason})" if execution.cancel_reason else ""
+        reason = case.describe_error(execution.cancel_reason)
+        why = f" ({reason})" if reason else ""
         text = _("A cancel was requested %(at)s%(why)s; %(undoing)s.")
         at = case.say(execution.cancel_requested_at)
         said.append(text % {"at": at, "why": why, "undoing": undoing})

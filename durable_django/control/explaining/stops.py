@@ -50,7 +50,8 @@ def explain_cancelled(case: Case) -> Answer:
     ended = _ended_at(execution)
     said = [_("It was cancelled, and ended %(at)s.") % {"at": case.say(ended)}]
     if execution.cancel_reason:
-        said.append(_("The reason given: %(reason)s.") % {"reason": execution.cancel_reason})
+        reason = case.describe_error(execution.cancel_reason)
+        said.append(_("The reason given: %(reason)s.") % {"reason": reason})
     undone = [call.key for call in case.calls if call.last.status is CheckpointStatus.COMPENSATED]
     if undone:
         said.append(_("Undone: %(calls)s.") % {"calls": say_list(undone)})

@@ -187,7 +187,12 @@ def _sample(
 
 
 def _figures_of(rows: Collection[_Finished]) -> Figures:
-    took = sorted(row.finished_at - row.started_at for row in rows if row.started_at is not None)
+    # Of those that came to their end: a cancel or a failure says nothing of how long it takes.
+    took = sorted(
+        row.finished_at - row.started_at
+        for row in rows
+        if row.started_at is not None and row.status is ExecutionStatus.COMPLETED
+    )
     counts = {status: sum(row.status is status for row in rows) for status in _ENDS}
     return Figures(
         completed=counts[ExecutionStatus.COMPLETED],

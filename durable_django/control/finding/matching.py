@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connections
@@ -132,11 +132,14 @@ def _starts(column: str, prefix: str) -> Q:
 
 def _created_after(_: str, instant: datetime) -> Q:
     # By the id for the index, and by the column because the id's clock is another.
-    return Q(id__gte=first_id_at(instant - CLOCK_MARGIN), created_at__gte=instant)
+    # PostgreSQL refuses offsets from 16 hours on, which Python and ISO 8601 allow.
+    at = instant.astimezone(UTC)
+    return Q(id__gte=first_id_at(at - CLOCK_MARGIN), created_at__gte=at)
 
 
 def _created_before(_: str, instant: datetime) -> Q:
-    return Q(id__lt=first_id_at(instant + CLOCK_MARGIN), created_at__lt=instant)
+    at = instant.astimezone(UTC)
+    return Q(id__lt=first_id_at(at + CLOCK_MARGIN), created_at__lt=at)
 
 
 #: What each criterion asks of a row, given the database's vendor and the value.
@@ -165,8 +168,8 @@ _CONDITIONS: Mapping[str, Callable[[str, Any], Q]] = {
     "has_error": lambda _, has_error: Q(error__isnull=not has_error),
     "created_after": _created_after,
     "created_before": _created_before,
-    "finished_after": lambda _, instant: Q(finished_at__gte=instant),
-    "finished_before": lambda _, instant: Q(finished_at__lt=instant),
+    "finished_after": lambda _, instant: Q(finished_at__gte=instant.astimezone(UTC)),
+    "finished_before": lambda _, instant: Q(finished_at__lt=instant.astimezone(UTC)),
     "forked_from": _is("forked_from"),
 }
 

@@ -352,6 +352,15 @@ class TestBeingSecond:
         assert ExecutionEvent.objects.count() == 1
         assert not LogEntry.objects.exists()
 
+    def test_no_secret_in_the_reason_is_told(self, durable: DurableDriver, operator: User):
+        execution = start_in(durable, "waiting")
+        client.cancel(execution.id, reason="password=hunter2", by=BOB)
+
+        answer = log_in(operator).get(act_url(execution.id, "cancel"))
+
+        assert "password=" in answer.text
+        assert "hunter2" not in answer.text
+
     def test_by_the_blink_of_an_eye_is_told_too(self, durable: DurableDriver, operator: User):
         execution = start_in(durable, "waiting")
 

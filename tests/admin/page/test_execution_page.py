@@ -35,7 +35,7 @@ CANARY = "canary-7f3a"
 QUERIES_OF_ALL = 8
 #: What each tab asks besides.
 QUERIES_OF_TAB = {
-    Tab.TIMELINE: 0,
+    Tab.TIMELINE: 1,
     Tab.STEPS: 1,
     Tab.SIGNALS: 1,
     Tab.TIMERS: 0,

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 
 from durable_django.control.permissions import Permission
 from durable_django.models import WorkflowExecution
@@ -104,3 +106,20 @@ def test_a_wait_without_news_ends(durable: DurableDriver, viewer: ApiClient):
         )
 
     assert answer.status_code == 304
+
+
+@pytest.mark.parametrize("act", ["cancel", "pause", "fork", "timers/rest/fire"])
+def test_a_row_out_of_scope_is_not_locked_for_its_version(
+    durable: DurableDriver, alice: ApiClient, act: str
+):
+    execution_id = begin(durable, NAP)
+
+    with (
+        override_settings(DURABLE={"SCOPE": "tests.api.doors.see_nothing"}),
+        CaptureQueriesContext(connection) as queries,
+    ):
+        answer = alice.post(f"executions/{execution_id}/{act}/", If_Match="*")
+
+    written = [one["sql"] for one in queries if "UPDATE" in one["sql"]]
+    assert answer.status_code == 404
+    assert not any("durable_django_workflowexecution" in sql for sql in written)

@@ -82,6 +82,41 @@ def test_a_key_is_known_for_one_user_and_path_only(
     assert "Idempotent-Replayed" not in answer.headers
 
 
+class Program:
+    """Somebody whom the project logs in, and who is no row."""
+
+    pk, is_active, is_authenticated = None, True, True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def get_username(self) -> str:
+        return self.name
+
+    def has_perm(self, _: str) -> bool:
+        return True
+
+
+class ByName:
+    """Logs in whoever says a name."""
+
+    def authenticate(self, request: Any) -> Any:
+        return Program(request.headers["X-Name"]), None
+
+
+def test_programs_without_a_row_do_not_share_their_keys(alice: ApiClient):
+    with override_settings(
+        REST_FRAMEWORK={"DEFAULT_AUTHENTICATION_CLASSES": [f"{__name__}.ByName"]}
+    ):
+        answers = [
+            alice.post("executions/", BODY, **{HEADER: "k", "X-Name": name})
+            for name in ("one", "two", "one")
+        ]
+
+    first, second, again = (answer.json()["id"] for answer in answers)
+    assert (first == again, first == second) == (True, False)
+
+
 def test_a_refused_request_may_be_tried_again_under_its_key(alice: ApiClient):
     refused = send(alice, body={"workflow": ORDER, "input": {}})
     again = send(alice)
@@ -89,6 +124,12 @@ def test_a_refused_request_may_be_tried_again_under_its_key(alice: ApiClient):
     assert refused.status_code == 400
     assert again.status_code == 201
     assert IdempotencyRecord.objects.count() == 1
+
+
+def test_with_a_key_or_without_a_client_is_told_when_to_look_again(alice: ApiClient):
+    told = [send(alice), send(alice), alice.post("executions/", BODY)]
+
+    assert len({answer.headers["Durable-Poll-After"] for answer in told}) == 1
 
 
 def test_what_has_no_key_leaves_no_record(alice: ApiClient):

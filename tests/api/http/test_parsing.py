@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
+from io import BytesIO
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.core.handlers.asgi import ASGIRequest
 
-from durable_django.api.http.parsing import MAX_BODY_BYTES
+from durable_django.api.http.parsing import MAX_BODY_BYTES, check_length
+from durable_django.api.http.problems import ProblemError
 from durable_django.models import WorkflowExecution, WorkflowSignal
 from durable_django.runtime import engine
 from durable_django.testing.driver import DurableDriver
@@ -166,3 +170,38 @@ def test_an_answer_that_is_no_json_is_not_given(alice: ApiClient, accept: str):
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html, */*;q=0.1"])
 def test_json_is_given_to_who_accepts_it(alice: ApiClient, accept: str):
     assert alice.get("", Accept=accept).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["pause/", "fork/", "signals/"])
+def test_a_body_in_chunks_is_refused_and_not_taken_for_none(
+    alice: ApiClient, waiting: UUID, path: str
+):
+    where = f"/api/durable/v1/executions/{waiting}/{path}"
+
+    # As a server gives them on: the body is in the stream, and no length says so.
+    answer = alice.client.generic(
+        "POST", where, b"", "application/json", headers={"Transfer-Encoding": "chunked"}
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (411, "length-required")
+    assert WorkflowExecution.objects.get().pause_requested_at is None
+
+
+@pytest.mark.parametrize("length", ["abc", "-1", "1.5", "2, 2", "٢"])
+def test_a_length_that_is_none_is_refused(alice: ApiClient, waiting: UUID, length: str):
+    where = f"/api/durable/v1/executions/{waiting}/pause/"
+
+    answer = alice.client.generic("POST", where, CONTENT_LENGTH=length)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed-body")
+
+
+@pytest.mark.parametrize(("body", "is_taken"), [(b"", True), (b'{"dry_run": true}', False)])
+def test_a_body_over_http_2_says_how_long_it_is(body: bytes, is_taken: bool):  # noqa: FBT001
+    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []}
+    request = ASGIRequest(scope, BytesIO(body))
+
+    with nullcontext() if is_taken else pytest.raises(ProblemError) as refused:
+        check_length(request)
+
+    assert is_taken or refused.value.status_code == 411

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.test import override_settings
+import pytest
+from django.core.cache import caches
+from django.test import Client, override_settings
 
 from durable_django.models import WorkflowExecution
+from tests.api.doors import V1
 from tests.api.stories import ALL, WAIT, ApiClient
 
 
@@ -58,3 +61,18 @@ def test_whoever_is_refused_spends_nothing(db: None, alice: ApiClient):
         answers = [nobody.get("executions/") for _ in range(3)]
 
     assert codes(answers) == [403] * 3
+
+
+@pytest.mark.parametrize("address", ["x" * 4000, "\x01\x7f", "é"], ids=["long", "control", "latin"])
+def test_what_a_stranger_says_of_their_address_is_no_part_of_a_key(db: None, address: str):
+    Client().get(f"{V1}/health/", headers={"X-Forwarded-For": address})
+
+    keys = list(caches["default"]._cache)
+    assert len(keys) == 1
+    assert keys[0].isascii()
+    assert keys[0].isprintable()
+    assert len(keys[0]) < 200
+
+
+def test_behind_a_unix_socket_there_is_no_address(db: None):
+    assert Client(REMOTE_ADDR=None).get(f"{V1}/hooks/x/").status_code == 404

@@ -10,7 +10,7 @@ from durable_django.control.permissions import Permission
 from durable_django.models import ExecutionEvent, WorkflowExecution
 from durable_django.runtime import engine
 from durable_django.testing.driver import DurableDriver
-from tests.api.stories import ALL, FAIL, NAP, ORDER, WAIT, ApiClient, begin
+from tests.api.stories import ALL, FAIL, HIDDEN, NAP, ORDER, WAIT, ApiClient, begin
 
 ACTS = ["cancel", "pause", "resume", "retry", "fork", "timers/rest/fire"]
 
@@ -215,6 +215,17 @@ class TestFork:
         }
         assert WorkflowExecution.objects.count() == 1
 
+    def test_another_input_is_for_exposed_workflows_only(
+        self, durable: DurableDriver, alice: ApiClient
+    ):
+        execution_id = begin(durable, HIDDEN)
+
+        other = alice.post(f"executions/{execution_id}/fork/", {"input": {"count": 2}})
+        same = alice.post(f"executions/{execution_id}/fork/")
+
+        assert (other.status_code, other.json()["code"]) == (403, "not-exposed")
+        assert same.status_code == 201
+
     def test_a_fork_is_an_execution_of_its_own(self, durable: DurableDriver, alice: ApiClient):
         execution_id = begin(durable, ORDER, order_id=1)
 
@@ -282,3 +293,11 @@ class TestIfMatch:
         resumed = alice.post(f"executions/{execution_id}/resume/", If_Match=paused["ETag"])
 
         assert resumed.status_code == 202
+
+
+def test_a_timer_that_no_database_could_hold_is_none(durable: DurableDriver, alice: ApiClient):
+    execution_id = begin(durable, NAP)
+
+    answer = alice.post(f"executions/{execution_id}/timers/re%00st/fire/")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "timer-not-found")

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.cache import cache
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client, RequestFactory
 from django.urls import resolve
 
@@ -402,3 +402,40 @@ def test_of_fifty_posts_at_once_one_is_accepted() -> None:
 
 def test_an_unknown_link_is_unknown_whatever_its_id(durable: DurableDriver, client: Client) -> None:
     assert post(client, str(uuid4())).status_code == 404
+
+
+def test_a_link_that_lost_its_last_slash_is_the_same_link(
+    client: Client, hook: Hook, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.DEBUG)
+    where = url(hook.token).removesuffix("/")
+
+    page = client.get(where, headers={"Accept": BROWSER})
+    used = client.post(where, "{}", "application/json")
+    again = client.post(where, "{}", "application/json")
+
+    assert [page.status_code, used.status_code, again.status_code] == [200, 202, 410]
+    assert hook.token not in caplog.text
+    assert again.json()["instance"] == f"{V1}/hooks/"
+
+
+def test_an_answer_in_chunks_does_not_use_the_link_up(client: Client, hook: Hook):
+    in_chunks = client.generic(
+        "POST", url(hook.token), b"", "application/json", headers={"Transfer-Encoding": "chunked"}
+    )
+    whole = post(client, hook.token, {"yes": True})
+
+    assert (in_chunks.status_code, whole.status_code) == (411, 202)
+
+
+def test_a_fault_logs_no_token_either(hook: Hook, caplog: pytest.LogCaptureFixture):
+    def fail(execute: Any, sql: str, *rest: Any) -> Any:
+        raise OperationalError("the server closed the connection")
+
+    with connection.execute_wrapper(fail):
+        answer = post(Client(raise_request_exception=False), hook.token)
+
+    assert (answer.status_code, answer.json()["instance"]) == (500, f"{V1}/hooks/")
+    assert "A signed link failed" in caplog.text
+    assert hook.token not in caplog.text
+    assert hook.token not in answer.content.decode()

@@ -272,6 +272,25 @@ class TestStream:
         assert open_ones
         assert not any(open_ones)
 
+    def test_a_process_takes_no_more_streams_than_it_can_look_after(
+        self, execution: Any, client: AsyncClient, time: FakeTime, monkeypatch: Any
+    ) -> None:
+        monkeypatch.setattr(streaming, "MAX_STREAMS", 1)
+        seconds: list[Any] = []
+
+        async def follow_two() -> None:
+            first: Any = await client.get(path_of(execution.id, "stream"))
+            async for _ in first.streaming_content:
+                if not seconds:
+                    seconds.append(await client.get(path_of(execution.id, "stream")))
+
+        async_to_sync(follow_two)()
+        after = open_stream(client, execution.id)
+
+        assert (seconds[0].status_code, seconds[0].json()["code"]) == (429, "throttled")
+        assert seconds[0]["Retry-After"] == "2"
+        assert after.status_code == 200
+
     def test_a_client_that_goes_away_ends_it(
         self, execution: Any, client: AsyncClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -301,6 +320,7 @@ class TestStream:
         said = async_to_sync(connect_and_leave)()
 
         assert [event for event, _, _ in parse(said)] == ["state"]
+        assert not streaming._open_streams
 
 
 @pytest.mark.django_db

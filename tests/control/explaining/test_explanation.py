@@ -554,3 +554,18 @@ def test_whatever_is_stored_is_explained(stored_and_now):
     said = explain(*stored.all, now)
 
     assert all((said.headline, said.reason, said.next, said.advice, said.actions))
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        records(ExecutionStatus.CANCELLED, finished_at=at(9), cancel_reason="token=abc"),
+        records(ExecutionStatus.RUNNING, cancel_requested_at=at(9), cancel_reason="token=abc"),
+    ],
+    ids=["cancelled", "to be cancelled"],
+)
+def test_reason_of_a_cancel_is_shown_as_the_caller_wants(stored: Records):
+    said = tell(stored, describe_error=lambda text: text.replace("abc", "[hidden]"))
+
+    assert "token=[hidden]" in said.reason
+    assert "abc" not in said.reason

@@ -92,7 +92,8 @@ class TestWorkflowStatistics:
         assert (found.started, found.sampled, found.is_sampled) == (7, 7, False)
         figures = found.figures
         assert (figures.completed, figures.failed, figures.cancelled) == (4, 1, 1)
-        assert (figures.p50, figures.p95) == (3 * SECOND, 20 * SECOND)
+        # A cancel or a failure says nothing of how long it takes.
+        assert (figures.p50, figures.p95) == (2 * SECOND, 4 * SECOND)
         assert figures.failure_rate == 1 / 5
         assert figures.finished == 6
 
