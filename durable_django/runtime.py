@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Collection
 from datetime import timedelta
 from functools import partial
+from multiprocessing.util import Finalize
 from typing import Any, cast
 
 from django.apps import apps
@@ -75,7 +76,19 @@ def wire_cluster() -> None:
         return  # as above: commands must start, to say what is wrong
     connect = getattr(found, "connect", None)
     if connect is not None:
-        connect(lambda: workforce().start_ticker("qcluster"), ensure_backstop)
+        connect(_join_cluster, ensure_backstop)
+
+
+def _join_cluster() -> None:
+    """Tick in this worker process, until it ends."""
+    workforce().start_ticker("qcluster")
+    # A process of multiprocessing runs these when it ends by itself, and no atexit.
+    Finalize(None, _leave_cluster, exitpriority=10)
+
+
+def _leave_cluster() -> None:
+    if _workforce is not None:
+        _workforce.leave()
 
 
 def workforce() -> Workforce:

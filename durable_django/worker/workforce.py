@@ -125,6 +125,18 @@ class Workforce:
             self._ticking.join(timeout=5)
         self._election.resign()
 
+    def leave(self) -> None:
+        """Close, and take back this process's sign of life: it ends as it should, and is not lost."""
+        self.close()
+        self._take_back_heartbeat()
+
+    def _take_back_heartbeat(self) -> None:
+        try:
+            self._needs.heartbeats.forget(self._needs.engine.owner)
+        except Exception as error:
+            # It is deleted when it has been silent for long enough.
+            logger.warning("Heartbeat not taken back", exc_info=error)
+
     def _new_ticker(self, kind: str) -> Ticker:
         needs, conf = self._needs, self._needs.conf
         return Ticker(
@@ -197,11 +209,7 @@ class Workforce:
             )
         finally:
             self._crew.close()
-            try:
-                needs.heartbeats.forget(needs.engine.owner)
-            except Exception as error:
-                # It is deleted when it has been silent for long enough.
-                logger.warning("Heartbeat not taken back", exc_info=error)
+            self._take_back_heartbeat()
 
     def new_loop_pump(self, queues: Collection[str]) -> Pump:
         """Return a pump of these queues on this process's crew."""

@@ -6,7 +6,14 @@ from datetime import datetime
 from uuid import UUID
 
 from durable_django.models import WorkflowExecution, WorkflowTimer
-from tests.cluster.processes import Start, count_twice, wait_for_end
+from tests.cluster.processes import (
+    WORKERS,
+    Start,
+    count_twice,
+    list_workers,
+    wait_for_end,
+    wait_until,
+)
 from tests.testapp.models import LedgerEntry
 from tests.testapp.workflows import ledger, nap
 
@@ -19,6 +26,15 @@ def test_a_cluster_does_what_is_due(start_cluster: Start) -> None:
     assert count_twice() == 0
     assert "Traceback" not in cluster.log
     assert cluster.stop() == 0
+
+
+def test_a_cluster_that_is_stopped_is_not_told_as_lost(start_cluster: Start) -> None:
+    cluster = start_cluster()
+    wait_until(lambda: len(list_workers()) == WORKERS, cluster)
+
+    cluster.stop()
+
+    assert list_workers() == set()
 
 
 def test_a_worker_drains_and_ends(start: Start) -> None:
