@@ -10,7 +10,6 @@ from typing import TypeGuard
 from django.utils.formats import localize
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -153,7 +152,7 @@ def _list_facts(look: Look, started: Event | None) -> Iterator[Fact]:
     execution = look.execution
     subject = look.links.find_subject(look.request, execution.subject)
     if subject is not None:
-        yield Fact(name=_("About"), value=capfirst(subject.label), url=subject.url)
+        yield Fact(name=_("About"), value=subject.label, url=subject.url)
     yield Fact(name=_("Started"), value=_say_start(look, started))
     age = (execution.finished_at or look.now) - execution.created_at
     yield Fact(name=_("Took") if execution.finished_at else _("Age"), value=say_duration(age))

@@ -11,6 +11,7 @@ from django.contrib.admin import AdminSite
 from django.contrib.admin.utils import quote
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils.text import capfirst
 
 from durable_django.control.acting import Action
 
@@ -64,7 +65,7 @@ class Links:
             model = apps.get_model(label)
         except (LookupError, ValueError):
             return Subject(label=subject, url="")
-        named = f"{model._meta.verbose_name} {key}"  # noqa: SLF001 -- Django documents it
+        named = capfirst(f"{model._meta.verbose_name} {key}")  # noqa: SLF001 -- Django documents it
         if not self.site.is_registered(model):
             return Subject(label=named, url="")
         if not self.site.get_model_admin(model).has_view_or_change_permission(request):
