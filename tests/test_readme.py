@@ -7,6 +7,7 @@ import re
 import shlex
 import sys
 import types
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from django.test import Client, RequestFactory
 
 from durable_django import client, conf
 from durable_django.control.scope import visible_executions
+from durable_django.engine.registry import default_registry
 from durable_django.testing.driver import DurableDriver
 
 README = Path(__file__).resolve().parent.parent / "README.md"
@@ -45,6 +47,15 @@ def execute(block: str, **names: Any) -> dict[str, Any]:
     namespace = {"__name__": "readme", **names}
     exec(compile(block, str(README), "exec"), namespace)  # noqa: S102 -- our own README
     return namespace
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    """Forget the workflows of the README: other tests have some of the same names."""
+    yield
+    for definition in default_registry.list_definitions():
+        if definition.name.startswith(("shop.", "readme.")):
+            default_registry.forget(definition.name, definition.version)
 
 
 class Gateway:
