@@ -26,9 +26,15 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture(autouse=True)
 def shop_order() -> Iterator[None]:
+    # Other tests have workflows, and queues, that stay for the life of the process.
+    others = default_registry.list_definitions()
+    for other in others:
+        default_registry.forget(other.name, other.version)
     default_registry.replace(WorkflowDefinition(name="shop.order", version=1, body=print))
     yield
     default_registry.forget("shop.order")
+    for other in others:
+        default_registry.replace(other)
 
 
 @pytest.fixture
