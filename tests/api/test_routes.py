@@ -15,7 +15,7 @@ from durable_django.api.urls import ROUTES
 from durable_django.control.permissions import Permission
 from durable_django.models import WorkflowExecution
 from tests.api.doors import V1, client_of, make_user
-from tests.api.stories import ALL
+from tests.api.stories import ALL, ApiClient
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE")
 LINES = [(route, method) for route in ROUTES for method in sorted(route.methods)]
@@ -203,3 +203,17 @@ def test_needs_asks_for_all_it_is_given():
         Permission.VIEW,
         Permission.FORK,
     )
+
+
+@pytest.mark.django_db
+def test_index_leads_to_every_collection(alice: ApiClient) -> None:
+    links = alice.get(reverse("durable-api:root")).json()["links"]
+
+    collections = {
+        route.name
+        for route in ROUTES
+        if "GET" in route.methods
+        and not route.example
+        and route.name not in ("root", "health-live")
+    }
+    assert collections <= set(links)

@@ -10,6 +10,7 @@ import pytest
 from django.urls import reverse
 
 from durable_django.engine.durable_engine import DurableEngine
+from durable_django.models import WorkflowExecution
 from tests.browser.conftest import Window
 from tests.browser.gallery import ALICE
 
@@ -117,6 +118,19 @@ class TestLive:
         window.page.wait_for_timeout(800)
 
         assert window.count_polls() == 0
+
+    def test_execution_that_is_gone_is_asked_for_once_more(
+        self, window: Window, executions: dict[str, UUID]
+    ) -> None:
+        window.open(_page_of(executions["waiting"]))
+        _until(window, lambda: window.count_polls() > 0)
+
+        WorkflowExecution.objects.filter(pk=executions["waiting"]).delete()
+
+        window.page.wait_for_timeout(1000)
+        polls = window.count_polls()
+        window.page.wait_for_timeout(1500)
+        assert window.count_polls() == polls
 
     def test_hidden_page_rests(self, window: Window, executions: dict[str, UUID]) -> None:
         window.open(_page_of(executions["waiting"]))

@@ -14,7 +14,15 @@ from durable_django.api.http.viewset import DurableView
 from durable_django.api.serializers import RootSerializer
 
 #: What the index names, by the name of its route.
-_LINKED = ("workflows", "executions", "signals", "schema")
+_LINKED = (
+    "workflows",
+    "executions",
+    "signals",
+    "bulk-operations",
+    "stats",
+    "health",
+    "schema",
+)
 
 
 class RootView(DurableView):

@@ -36,8 +36,9 @@
       if (answer.ok) {
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         morph(box, page.getElementById(box.id));
-      } else if (answer.status != 304) throw answer;
-      if (answer.headers.has("X-Durable-Final")) state = "ended";
+      } else if (answer.status != 304 && answer.status != 404) throw answer;
+      // Deleted meanwhile, or out of sight: there will be no more news.
+      if (answer.status == 404 || answer.headers.has("X-Durable-Final")) state = "ended";
       wait = every;
     } catch {
       wait = Math.min(2 * wait, 6e4);
