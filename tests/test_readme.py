@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from django.contrib.admin import site as default_site
 from django.contrib.auth.models import User
+from django.template import Context, Template
 from django.test import Client, RequestFactory
 
 from durable_django import client, conf
@@ -157,6 +158,7 @@ def test_every_block_is_run_by_a_test_here() -> None:
         "class OrderAdmin(",
         "def only_own(",
         "# urls.py",
+        "import hook_url, mint_hook",
         "DATABASES[",
         '"LEASE_SECONDS": 30',
         'name="readme.parcel"',
@@ -215,6 +217,34 @@ def test_the_scope_shown_hides_what_is_somebody_else_s(
     settings.DURABLE = {**settings.DURABLE, "SCOPE": "readme_tenants.only_own"}
 
     assert [row.pk for row in visible_executions(user)] == [mine.id]
+
+
+def test_the_link_shown_sends_its_signal_once(
+    client: Client, durable: DurableDriver, shop: types.ModuleType
+) -> None:
+    order = execute(find_block("# shop/workflows.py"))["order"]
+    execution = durable.start(order, 991)
+
+    link = execute(find_block("import hook_url, mint_hook"), execution=execution)["link"]
+    opened = client.get(link).status_code
+    first, second = (client.post(link, '{"boxes": 2}', "application/json") for _ in range(2))
+
+    durable.advance(hours=24)
+    assert (opened, first.status_code, second.status_code) == (200, 202, 410)
+    assert durable.result(execution.refresh()) == "991 in 2 boxes"
+
+
+def test_the_tags_shown_draw_an_execution(durable: DurableDriver) -> None:
+    pay = execute(find_block('name="readme.pay"'))["pay"]
+    execution = durable.start(pay, 42)
+    [tags] = re.findall(r"`(\{% load durable_django [^`]*)`", README.read_text(encoding="utf-8"))
+    drawn = re.findall(r"`(\{% durable_[^`]*)`", README.read_text(encoding="utf-8"))
+
+    html = Template("".join([tags, *drawn])).render(Context({"execution": execution.execution}))
+
+    assert len(drawn) == 2
+    assert "Completed" in html
+    assert "<svg" in html
 
 
 def test_the_requests_shown_are_answered(
