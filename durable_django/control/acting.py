@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import partial
@@ -24,6 +25,8 @@ from durable_django.engine.forking import ForkPlan
 from durable_django.engine.workflow_function import StartOptions
 from durable_django.exceptions import DurableError, TimerNotFoundError
 from durable_django.models import WorkflowExecution
+
+logger = logging.getLogger(__name__)
 
 
 class Action(StrEnum):
@@ -205,17 +208,24 @@ class Acting:
 
     def _check(self, action: Action, execution_id: UUID) -> None:
         if not allows(self._user, Permission.VIEW):
-            raise ActNotAllowedError(action)
+            raise self._refused(ActNotAllowedError(action), execution_id)
         row = find_visible(self._user, execution_id)
-        self._require(action)
+        self._require(action, execution_id)
         if is_own(row) and not (
             action in _OF_OWN_WORKFLOWS and allows(self._user, Permission.BULK)
         ):
-            raise OwnWorkflowError(action, row.workflow_name)
+            raise self._refused(OwnWorkflowError(action, row.workflow_name), execution_id)
 
-    def _require(self, action: Action) -> None:
+    def _require(self, action: Action, execution_id: UUID | None = None) -> None:
         if not allows(self._user, PERMISSION_OF[action]):
-            raise ActNotAllowedError(action)
+            raise self._refused(ActNotAllowedError(action), execution_id)
+
+    def _refused(self, error: ActNotAllowedError, execution_id: UUID | None) -> ActNotAllowedError:
+        """Leave a line in the log: what was refused changes nothing, also not the events."""
+        actor = f"{self._by.kind} {self._by.id}"
+        facts = {"act": str(error.action), "actor": actor, "execution_id": execution_id}
+        logger.warning("Act refused", extra=facts)
+        return error
 
 
 def allowed_actions(user: Any, execution: WorkflowExecution | Execution) -> list[Action]:

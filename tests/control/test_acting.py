@@ -92,6 +92,19 @@ class TestPermissions:
         assert WorkflowExecution.objects.values().get() == before
         assert not ExecutionEvent.objects.exists()
 
+    def test_a_refusal_leaves_a_line_in_the_log(
+        self, waiting: UUID, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        user = user_with(Permission.VIEW)
+
+        with pytest.raises(ActNotAllowedError):
+            Acting(user).cancel(waiting)
+
+        [line] = [record for record in caplog.records if record.message == "Act refused"]
+        told = vars(line)
+        assert (told["act"], told["actor"]) == ("cancel", f"user {user.pk}")
+        assert told["execution_id"] == waiting
+
     @pytest.mark.parametrize("action", set(Action) - {Action.START}, ids=str)
     def test_who_may_act_and_not_see_may_not_act(self, waiting: UUID, action: Action) -> None:
         acting = Acting(user_with(PERMISSION_OF[action]))
