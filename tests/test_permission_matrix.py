@@ -18,7 +18,7 @@ from django.urls import reverse
 from durable_django import runtime
 from durable_django.api.routes import Route
 from durable_django.api.urls import ROUTES
-from durable_django.control.acting import PERMISSION_OF, Action
+from durable_django.control.actions import PERMISSION_OF, Action
 from durable_django.control.permissions import Permission
 from durable_django.engine.registry import default_registry
 from durable_django.models import ExecutionEvent, SignalHook, WorkflowExecution, WorkflowSignal

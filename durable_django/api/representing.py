@@ -12,7 +12,7 @@ from typing import Any
 from rest_framework.request import Request
 
 from durable_django.api.http.links import link_to
-from durable_django.control.acting import allowed_actions
+from durable_django.control.actions import allowed_actions
 from durable_django.control.payloads.payload_view import payload_json
 from durable_django.control.payloads.redaction import redact, redact_text
 from durable_django.control.permissions import Permission, allows

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from durable_django.control.acting import Action
+from durable_django.control.actions import Action
 from durable_django.control.history.history import HistoryType
 from durable_django.domain.event import ActorKind
 from durable_django.domain.status import (

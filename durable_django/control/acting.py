@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from enum import StrEnum
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -13,53 +12,19 @@ from django.db import transaction
 
 from durable_django import client
 from durable_django.conf import settings
+from durable_django.control.actions import OF_OWN_WORKFLOWS, PERMISSION_OF, Action, is_own
 from durable_django.control.permissions import Permission, allows
 from durable_django.control.scope import find_visible, visible_executions
 from durable_django.domain.event import MAX_REASON_LENGTH, Actor, ActorKind
-from durable_django.domain.execution import Execution
 from durable_django.domain.signal import Signal
-from durable_django.domain.status import ExecutionStatus, WaitKind
+from durable_django.domain.status import ExecutionStatus
 from durable_django.engine.acting import UNCHANGED
 from durable_django.engine.execution_handle import ExecutionHandle
 from durable_django.engine.forking import ForkPlan
 from durable_django.engine.workflow_function import StartOptions
 from durable_django.exceptions import DurableError, TimerNotFoundError
-from durable_django.models import WorkflowExecution
 
 logger = logging.getLogger(__name__)
-
-
-class Action(StrEnum):
-    """What a user may do."""
-
-    START = "start"
-    SIGNAL = "signal"
-    FIRE_TIMER = "fire_timer"
-    CANCEL = "cancel"
-    #: Cancel without undoing.
-    TERMINATE = "terminate"
-    PAUSE = "pause"
-    RESUME = "resume"
-    RETRY = "retry"
-    FORK = "fork"
-
-
-PERMISSION_OF: Mapping[Action, Permission] = {
-    Action.START: Permission.START,
-    Action.SIGNAL: Permission.SIGNAL,
-    Action.FIRE_TIMER: Permission.SIGNAL,
-    Action.CANCEL: Permission.CANCEL,
-    Action.TERMINATE: Permission.TERMINATE,
-    Action.PAUSE: Permission.RETRY,
-    Action.RESUME: Permission.RETRY,
-    Action.RETRY: Permission.RETRY,
-    Action.FORK: Permission.FORK,
-}
-
-
-#: How the names of this package's own workflows begin.
-OWN_WORKFLOWS = "durable."
-_OF_OWN_WORKFLOWS = frozenset({Action.PAUSE, Action.RESUME, Action.RETRY})
 
 
 class ActNotAllowedError(DurableError):
@@ -211,9 +176,7 @@ class Acting:
             raise self._refused(ActNotAllowedError(action), execution_id)
         row = find_visible(self._user, execution_id)
         self._require(action, execution_id)
-        if is_own(row) and not (
-            action in _OF_OWN_WORKFLOWS and allows(self._user, Permission.BULK)
-        ):
+        if is_own(row) and not (action in OF_OWN_WORKFLOWS and allows(self._user, Permission.BULK)):
             raise self._refused(OwnWorkflowError(action, row.workflow_name), execution_id)
 
     def _require(self, action: Action, execution_id: UUID | None = None) -> None:
@@ -226,76 +189,3 @@ class Acting:
         facts = {"act": str(error.action), "actor": actor, "execution_id": execution_id}
         logger.warning("Act refused", extra=facts)
         return error
-
-
-def allowed_actions(user: Any, execution: WorkflowExecution | Execution) -> list[Action]:
-    """Return what the user may do to the execution as it stands, in the order of `Action`.
-
-    For what is shown: the act itself asks again.
-    """
-    return [
-        action
-        for action, permission in PERMISSION_OF.items()
-        if action is not Action.START
-        and is_possible(action, execution)
-        and allows(user, permission)
-    ]
-
-
-def is_possible(action: Action, execution: WorkflowExecution | Execution) -> bool:
-    """Say whether the execution's present state allows the act."""
-    if is_own(execution) and action not in _OF_OWN_WORKFLOWS:
-        return False
-    rule = _POSSIBLE.get(action)
-    return rule is None or rule(execution, ExecutionStatus(execution.status))
-
-
-def is_own(execution: WorkflowExecution | Execution) -> bool:
-    """Say whether it is an execution of this package's own, such as `durable.bulk`."""
-    return execution.workflow_name.startswith(OWN_WORKFLOWS)
-
-
-def _may_cancel(execution: WorkflowExecution | Execution, status: ExecutionStatus) -> bool:
-    if status in (ExecutionStatus.PAUSED, ExecutionStatus.PARKED):
-        return execution.ending is None
-    return status in _ON_ITS_WAY and execution.cancel_requested_at is None
-
-
-def _may_pause(execution: WorkflowExecution | Execution, status: ExecutionStatus) -> bool:
-    return (
-        status in _ON_ITS_WAY
-        and execution.cancel_requested_at is None
-        and execution.pause_requested_at is None
-    )
-
-
-def _may_resume(execution: WorkflowExecution | Execution, status: ExecutionStatus) -> bool:
-    if status is ExecutionStatus.PAUSED:
-        return True
-    return status in _ON_ITS_WAY and execution.pause_requested_at is not None
-
-
-def _may_retry(_: WorkflowExecution | Execution, status: ExecutionStatus) -> bool:
-    return status in (ExecutionStatus.FAILED, ExecutionStatus.PARKED)
-
-
-def _may_signal(_: WorkflowExecution | Execution, status: ExecutionStatus) -> bool:
-    return not status.is_terminal and status is not ExecutionStatus.COMPENSATING
-
-
-def _may_fire(execution: WorkflowExecution | Execution, status: ExecutionStatus) -> bool:
-    # A wait for a signal has a timer if it has a timeout; only the timers' rows say so.
-    waits = (WaitKind.TIMER, WaitKind.RETRY, WaitKind.SIGNAL)
-    return not status.is_terminal and execution.waiting_kind in waits
-
-
-_ON_ITS_WAY = (ExecutionStatus.PENDING, ExecutionStatus.RUNNING, ExecutionStatus.SUSPENDED)
-_POSSIBLE: Mapping[Action, Callable[[WorkflowExecution | Execution, ExecutionStatus], bool]] = {
-    Action.CANCEL: _may_cancel,
-    Action.TERMINATE: _may_cancel,
-    Action.PAUSE: _may_pause,
-    Action.RESUME: _may_resume,
-    Action.RETRY: _may_retry,
-    Action.SIGNAL: _may_signal,
-    Action.FIRE_TIMER: _may_fire,
-}

@@ -15,12 +15,8 @@ from django.db.models import Q, QuerySet
 
 from durable_django import client
 from durable_django.conf import settings
-from durable_django.control.acting import (
-    PERMISSION_OF,
-    Action,
-    ActNotAllowedError,
-    actor_of,
-)
+from durable_django.control.acting import ActNotAllowedError, actor_of
+from durable_django.control.actions import PERMISSION_OF, Action
 from durable_django.control.finding.criteria import Criteria
 from durable_django.control.finding.matching import matching
 from durable_django.control.payloads.outside_json import validate_payload

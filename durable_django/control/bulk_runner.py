@@ -17,7 +17,8 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from durable_django.conf import readable_settings, settings
-from durable_django.control.acting import Acting, Action
+from durable_django.control.acting import Acting
+from durable_django.control.actions import Action
 from durable_django.control.bulk import (
     BULK_WORKFLOW,
     bulk_targets,

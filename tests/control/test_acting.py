@@ -14,15 +14,8 @@ from django.contrib.auth.models import User
 from django.db import connection, connections, transaction
 
 from durable_django import client, runtime
-from durable_django.control.acting import (
-    PERMISSION_OF,
-    Acting,
-    Action,
-    ActNotAllowedError,
-    actor_of,
-    allowed_actions,
-    is_possible,
-)
+from durable_django.control.acting import Acting, ActNotAllowedError, actor_of
+from durable_django.control.actions import PERMISSION_OF, Action, allowed_actions, is_possible
 from durable_django.control.permissions import Permission, allows
 from durable_django.control.scope import find_visible, visible_executions
 from durable_django.domain.identifiers import new_id

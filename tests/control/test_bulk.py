@@ -12,7 +12,8 @@ from django.test import override_settings
 
 from durable_django import WorkflowContext, client, workflow
 from durable_django.control import bulk_runner
-from durable_django.control.acting import Action, ActNotAllowedError
+from durable_django.control.acting import ActNotAllowedError
+from durable_django.control.actions import Action
 from durable_django.control.bulk import (
     BULK_ACTIONS,
     BULK_WORKFLOW,

@@ -20,7 +20,8 @@ from durable_django.admin.acts.forms import (
     TimerForm,
 )
 from durable_django.admin.acts.step_facts import Pending, StepFact, list_pending, newest_first
-from durable_django.control.acting import PERMISSION_OF, Acting, Action
+from durable_django.control.acting import Acting
+from durable_django.control.actions import PERMISSION_OF, Action
 from durable_django.control.payloads.redaction import redact_text
 from durable_django.control.permissions import allows
 from durable_django.domain.error_record import ErrorRecord

@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy
 from durable_django.admin.acts.forms import ReasonForm
 from durable_django.admin.acts.step_facts import StepFact, list_steps
 from durable_django.conf import settings
-from durable_django.control.acting import PERMISSION_OF, Acting, Action, is_possible
+from durable_django.control.acting import Acting
+from durable_django.control.actions import PERMISSION_OF, Action, is_possible
 from durable_django.control.payloads.redaction import redact_text
 from durable_django.control.permissions import allows
 from durable_django.domain.event import EventType

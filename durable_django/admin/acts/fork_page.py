@@ -15,7 +15,8 @@ from durable_django.admin.acts.act_page import ActPage, Done, Words
 from durable_django.admin.acts.forms import FROM_THE_START, ForkForm, ReasonForm
 from durable_django.admin.acts.input_editing import EditableInput, find_editable
 from durable_django.admin.acts.step_facts import StepFact
-from durable_django.control.acting import Acting, Action
+from durable_django.control.acting import Acting
+from durable_django.control.actions import Action
 from durable_django.control.inputs.signatures import InputError, coerce_input
 from durable_django.control.permissions import Permission, allows
 from durable_django.domain.error_record import ErrorRecord

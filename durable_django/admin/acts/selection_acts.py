@@ -26,7 +26,8 @@ from durable_django.admin.acts.forms import ReasonForm, SignalForm
 from durable_django.admin.acts.selection import Selection
 from durable_django.admin.acts.selection_wording import WORDINGS
 from durable_django.conf import settings
-from durable_django.control.acting import PERMISSION_OF, Acting, Action
+from durable_django.control.acting import Acting
+from durable_django.control.actions import PERMISSION_OF, Action
 from durable_django.control.bulk import (
     BULK_WORKFLOW,
     find_lacking_permission,

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy
 
-from durable_django.control.acting import Action
+from durable_django.control.actions import Action
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from durable_django.admin.page.errors import show_error
 from durable_django.admin.page.header import Button
 from durable_django.admin.page.look import Look, Tab
-from durable_django.control.acting import Action
+from durable_django.control.actions import Action
 from durable_django.control.badges import badge_of
 from durable_django.control.calls import CurrentWait, find_current_wait, group_calls
 from durable_django.control.explaining.explanation import Fact, explain

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from durable_django.admin.page.look import Look
-from durable_django.control.acting import Action
+from durable_django.control.actions import Action
 from durable_django.control.calls import is_held
 from durable_django.control.payloads.redaction import redact_text
 from durable_django.control.wording import say_duration, say_instant, say_moment

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.text import capfirst
 
-from durable_django.control.acting import Action
+from durable_django.control.actions import Action
 
 _CHANGE = "durable_django_workflowexecution_change"
 

@@ -13,7 +13,7 @@ from django.utils.functional import cached_property
 
 from durable_django.admin.page.links import Links
 from durable_django.admin.page.rows import Records, read_records, to_value
-from durable_django.control.acting import Action, allowed_actions
+from durable_django.control.actions import Action, allowed_actions
 from durable_django.control.permissions import Permission, allows
 from durable_django.domain.execution import Execution
 from durable_django.models import WorkflowExecution

@@ -15,7 +15,7 @@ from durable_django.admin.page.rows import (
     MAX_SHOWN_OF_MANY,
     list_signals_of_page,
 )
-from durable_django.control.acting import Action
+from durable_django.control.actions import Action
 from durable_django.control.badges import BADGES, Badge
 from durable_django.control.showing import say_distance
 from durable_django.control.timeline.drawing import anchor_of

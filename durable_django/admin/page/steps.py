@@ -18,7 +18,7 @@ from durable_django.admin.page.rows import (
     PAGE_SIZE,
     list_attempts_between,
 )
-from durable_django.control.acting import Action
+from durable_django.control.actions import Action
 from durable_django.control.badges import Badge
 from durable_django.control.calls import Call, group_calls, is_running
 from durable_django.control.timeline.drawing import anchor_of

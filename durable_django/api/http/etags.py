@@ -16,7 +16,7 @@ from rest_framework.request import Request
 
 from durable_django.api.http.problems import PRECONDITION_FAILED, ProblemError
 from durable_django.conf import settings
-from durable_django.control.acting import allowed_actions
+from durable_django.control.actions import allowed_actions
 from durable_django.control.permissions import Permission, allows
 from durable_django.control.scope import find_visible
 from durable_django.control.versioning import version_of

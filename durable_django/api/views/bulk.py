@@ -25,7 +25,7 @@ from durable_django.api.http.problems import (
 from durable_django.api.http.strict import StrictSerializer, read_body_as
 from durable_django.api.http.viewset import DurableView
 from durable_django.api.representing import instant
-from durable_django.control.acting import Action
+from durable_django.control.actions import Action
 from durable_django.control.bulk import (
     BULK_ACTIONS,
     BulkNotAllowedError,

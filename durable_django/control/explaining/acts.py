@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from django.utils.translation import gettext as _
 
-from durable_django.control.acting import Action, is_possible
+from durable_django.control.actions import Action, is_possible
 from durable_django.control.calls import is_held
 from durable_django.control.explaining.stops import find_failed_call, say_list
 from durable_django.control.explaining.values import Case, Offer

@@ -13,7 +13,7 @@ from django.urls import reverse
 from durable_django import client
 from durable_django.admin.acts.bulk_pages import Progress
 from durable_django.control import bulk_runner
-from durable_django.control.acting import Action
+from durable_django.control.actions import Action
 from durable_django.control.bulk import MAX_TOTAL, find_worker, start_bulk
 from durable_django.control.finding.criteria import Criteria
 from durable_django.control.permissions import Permission

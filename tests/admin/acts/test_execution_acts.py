@@ -15,7 +15,7 @@ from django.db.models.signals import pre_save
 from django.test import override_settings
 
 from durable_django import RetryPolicy, WorkflowContext, client, workflow
-from durable_django.control.acting import PERMISSION_OF, Action
+from durable_django.control.actions import PERMISSION_OF, Action
 from durable_django.control.bulk import BULK_WORKFLOW
 from durable_django.control.permissions import Permission
 from durable_django.domain.event import CODE, Actor, ActorKind

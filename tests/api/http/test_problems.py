@@ -24,7 +24,8 @@ from rest_framework.exceptions import (
 from durable_django import exceptions
 from durable_django.api.http import problems
 from durable_django.api.http.problems import ProblemKind, handle_problem
-from durable_django.control.acting import Action, ActNotAllowedError
+from durable_django.control.acting import ActNotAllowedError
+from durable_django.control.actions import Action
 from durable_django.domain.status import ExecutionStatus
 
 KINDS = [kind for kind in vars(problems).values() if isinstance(kind, ProblemKind)]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from durable_django import RetryPolicy
-from durable_django.control.acting import Action
+from durable_django.control.actions import Action
 from durable_django.control.explaining.explanation import Explanation, explain, explanation_json
 from durable_django.domain.error_record import ErrorRecord
 from durable_django.domain.status import (
