@@ -96,7 +96,9 @@ class ExecutionSerializer(Shape):
     subject = serializers.CharField(help_text="The business object it is about, or nothing.")
     correlation_id = serializers.CharField()
     forked_from = serializers.UUIDField(allow_null=True)
-    retries = serializers.IntegerField(help_text="How often a person let it run again.")
+    epoch = serializers.IntegerField(
+        help_text="Rises with each retry; that of a fork begins above its origin's."
+    )
     progress = serializers.JSONField(help_text="What the workflow reported.")
     waiting = WaitSerializer(allow_null=True)
     wake_at = _instant("When it goes on by itself.", allow_null=True)
@@ -135,7 +137,7 @@ class AttemptSerializer(Shape):
     position = serializers.IntegerField()
     kind = _choice(CheckpointKind)
     attempt = serializers.IntegerField()
-    retries = serializers.IntegerField(help_text="How often the execution had been retried.")
+    epoch = serializers.IntegerField(help_text="The execution's when it was written.")
     status = _choice(CheckpointStatus)
     is_final = serializers.BooleanField(help_text="Whether a failure is the outcome.")
     output = serializers.JSONField()

@@ -112,7 +112,7 @@ class TestOtherActs:
         answer = alice.post(f"executions/{execution_id}/retry/", {"reason": "new card"})
 
         assert (answer.status_code, answer.json()["status"]) == (202, "pending")
-        assert answer.json()["retries"] == 1
+        assert answer.json()["epoch"] == 1
 
     def test_a_timer_is_fired_now(self, durable: DurableDriver, alice: ApiClient):
         execution_id = begin(durable, NAP)
