@@ -36,8 +36,8 @@
       if (answer.ok) {
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         morph(box, page.getElementById(box.id));
-      } else if (answer.status != 304 && answer.status != 404) throw answer;
-      // Deleted meanwhile, or out of sight: there will be no more news.
+      } else if (![304, 404].includes(answer.status)) throw answer;
+      // 404: it is gone.
       if (answer.status == 404 || answer.headers.has("X-Durable-Final")) state = "ended";
       wait = every;
     } catch {
