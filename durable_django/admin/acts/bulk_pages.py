@@ -9,17 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import translation
 from django.utils.http import parse_etags
 from django.utils.text import capfirst
@@ -28,6 +27,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from durable_django.admin.acts.audit_log import audited, log_change
+from durable_django.admin.acts.site_pages import HasSite, page_context, page_url
 from durable_django.conf import settings
 from durable_django.control.bulk import (
     MAX_TOTAL,
@@ -40,7 +40,7 @@ from durable_django.control.bulk import (
 from durable_django.control.permissions import Permission, allows
 from durable_django.domain.execution import Execution
 from durable_django.domain.status import BulkStatus, ExecutionStatus
-from durable_django.models import BulkOperation, WorkflowExecution
+from durable_django.models import BulkOperation
 
 PER_PAGE = 50
 _FINAL_HEADER = "X-Durable-Final"
@@ -57,12 +57,6 @@ _ICONS = {
     BulkStatus.COMPLETED: ("completed", "✓", gettext_lazy("Completed")),
     BulkStatus.CANCELLED: ("cancelled", "⊘", gettext_lazy("Stopped")),
 }
-
-
-class HasSite(Protocol):
-    """The ModelAdmin whose pages these are."""
-
-    admin_site: AdminSite
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +164,7 @@ def list_view(request: HttpRequest, *, owner: HasSite) -> HttpResponse:
     _require_permission(request)
     page = Paginator(list_bulk(request.user), PER_PAGE).get_page(request.GET.get("page"))
     context = {
-        **_context(owner, request, _("Bulk operations")),
+        **page_context(owner, request, _("Bulk operations")),
         "page": page,
         "rows": [Progress(operation) for operation in page],
     }
@@ -184,7 +178,7 @@ def detail_view(request: HttpRequest, *, owner: HasSite, operation_id: UUID) -> 
     if request.method == "POST":
         return _stop(owner, request, operation)
     title = _("Bulk operation: %(action)s") % {"action": Progress(operation).action}
-    context = {**_context(owner, request, title), **_fragment(owner, operation)}
+    context = {**page_context(owner, request, title), **_fragment(owner, operation)}
     return TemplateResponse(request, "admin/durable_django/bulk/detail.html", context)
 
 
@@ -210,7 +204,7 @@ def _stop(owner: HasSite, request: HttpRequest, operation: BulkOperation) -> Htt
             cancel_bulk(request.user, operation.pk)
             log_change(request.user, operation, "Stopped.")
         messages.success(request, _("It stops before its next execution. What it did stays done."))
-    return HttpResponseRedirect(_url(owner, "durable_django_bulk", operation.pk))
+    return HttpResponseRedirect(page_url(owner, "durable_django_bulk", operation.pk))
 
 
 def _fragment(owner: HasSite, operation: BulkOperation) -> dict[str, Any]:
@@ -225,7 +219,7 @@ def _fragment(owner: HasSite, operation: BulkOperation) -> dict[str, Any]:
         "tag": _tag_of(operation, worker),
         "live_url": ""
         if progress.is_over
-        else _url(owner, "durable_django_bulk_live", operation.pk),
+        else page_url(owner, "durable_django_bulk_live", operation.pk),
         "seconds": settings().admin_poll_seconds,
     }
 
@@ -257,16 +251,3 @@ def _find(request: HttpRequest, operation_id: UUID) -> BulkOperation:
 def _require_permission(request: HttpRequest) -> None:
     if not all(allows(request.user, one) for one in (Permission.VIEW, Permission.BULK)):
         raise PermissionDenied
-
-
-def _context(owner: HasSite, request: HttpRequest, title: str) -> dict[str, Any]:
-    request.current_app = owner.admin_site.name
-    return {
-        **owner.admin_site.each_context(request),
-        "opts": WorkflowExecution._meta,  # noqa: SLF001 -- Django documents it
-        "title": title,
-    }
-
-
-def _url(owner: HasSite, name: str, *args: object) -> str:
-    return reverse(f"admin:{name}", args=args, current_app=owner.admin_site.name)

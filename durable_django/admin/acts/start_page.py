@@ -9,21 +9,21 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from durable_django.admin.acts.audit_log import audited, log_addition
+from durable_django.admin.acts.site_pages import HasSite, page_context, page_url
 from durable_django.admin.acts.start_forms import OptionsForm
 from durable_django.control.acting import Acting
 from durable_django.control.bulk import BULK_WORKFLOW
@@ -40,12 +40,6 @@ from durable_django.exceptions import (
 )
 from durable_django.models import WorkflowExecution
 from durable_django.runtime import engine
-
-
-class HasSite(Protocol):
-    """The ModelAdmin whose pages these are."""
-
-    admin_site: AdminSite
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,15 +215,10 @@ def _require_permission(request: HttpRequest) -> None:
 
 
 def _context(owner: HasSite, request: HttpRequest, title: str) -> dict[str, Any]:
-    request.current_app = owner.admin_site.name
-    return {
-        **owner.admin_site.each_context(request),
-        "opts": WorkflowExecution._meta,  # noqa: SLF001 -- Django documents it
-        "title": title,
-        "may_view": allows(request.user, Permission.VIEW),
-    }
+    # Who may start need not see what there is.
+    may_view = allows(request.user, Permission.VIEW)
+    return {**page_context(owner, request, title), "may_view": may_view}
 
 
 def _change_url(owner: HasSite, execution_id: UUID) -> str:
-    name = "admin:durable_django_workflowexecution_change"
-    return reverse(name, args=[execution_id], current_app=owner.admin_site.name)
+    return page_url(owner, "durable_django_workflowexecution_change", execution_id)
