@@ -26,7 +26,7 @@ class Claim:
     status: ExecutionStatus
     #: The store's clock when the claim was made. What is due by then is due.
     now: datetime
-    #: Ordered by position, then attempt.
+    #: Ordered by position, then attempt, then as they were first written.
     checkpoints: list[Checkpoint] = field(default_factory=list)
     #: Pending timers by key.
     timers: dict[str, Timer] = field(default_factory=dict)

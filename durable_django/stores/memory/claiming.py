@@ -72,7 +72,7 @@ class Claiming(MemoryTables):
             status=record.execution.status,
             now=now,
             checkpoints=sorted(
-                record.checkpoints.values(), key=lambda one: (one.position, one.attempt, one.key)
+                record.checkpoints.values(), key=lambda one: (one.position, one.attempt)
             ),
             timers={
                 key: timer

@@ -178,7 +178,7 @@ def _load(db: Database, rows: Sequence[_Row]) -> list[Claim]:
 
 def _load_checkpoints(db: Database, ids: list[UUID], claims: dict[UUID, Claim]) -> None:
     rows = StepCheckpoint.objects.using(db.alias).filter(execution_id__in=ids)
-    for row in rows.order_by("position", "attempt").values_list(*CHECKPOINT_FIELDS):
+    for row in rows.order_by("position", "attempt", "pk").values_list(*CHECKPOINT_FIELDS):
         checkpoint = to_checkpoint(row)
         claims[checkpoint.execution_id].checkpoints.append(checkpoint)
 

@@ -56,6 +56,19 @@ class ClaimingContract:
         assert (held.status, held.now) == (ExecutionStatus.RUNNING, clock.now())
         assert held.execution == execution
 
+    def test_calls_at_one_position_come_as_they_were_first_written(
+        self, store: CheckpointStore, clock: ManualClock
+    ) -> None:
+        held = begin(store)
+        assert store.record_intent(held, make_checkpoint(held.execution_id, "ship")) is None
+        store.record_outcome(held, make_outcome(held.execution_id, "charge"))
+        store.record_outcome(held, make_outcome(held.execution_id, "ship"))
+        clock.advance(LEASE)
+
+        [again] = store.claim_due("default", 10, LEASE, ANA)
+
+        assert [one.key for one in again.checkpoints] == ["ship", "charge"]
+
     def test_what_is_held_is_not_claimed(self, store: CheckpointStore) -> None:
         held = begin(store)
 
