@@ -18,11 +18,14 @@ class Checkpoint:
     """
 
     execution_id: UUID
-    #: The name plus its occurrence: `charge`, `charge#2`; an undo is `~undo/charge`.
+    #: The name plus its occurrence: `charge`, `charge#2`; in a branch after the branch's own key:
+    #: `prepare/stock`; an undo is `~undo/charge`.
     key: str
     name: str
-    #: The ordinal of the durable call in the body, from 1.
+    #: The ordinal of the durable call in the body, from 1; in a branch, that of its group.
     position: int
+    #: In a branch: the ordinal of the call in it, from 1. 0 in the body itself.
+    branch_position: int = 0
     kind: CheckpointKind
     attempt: int = 1
     #: The execution's epoch when it was written: attempts that settled nothing count in theirs.
@@ -44,6 +47,7 @@ class Checkpoint:
     is_final: bool = False
     #: When the next attempt may begin, if this one failed and another follows.
     retry_at: datetime | None = None
+    #: What an action hands to the other side; of a child, its execution's id.
     idempotency_key: str = ""
     started_at: datetime | None = None
     completed_at: datetime | None = None

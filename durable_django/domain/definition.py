@@ -11,6 +11,8 @@ from functools import cached_property
 from typing import Any
 
 from durable_django.domain.identifiers import check_name, check_queue
+from durable_django.domain.limit import Limit
+from durable_django.domain.recurrence import Recurrence
 from durable_django.domain.status import Guarantee
 from durable_django.exceptions import DefinitionError
 
@@ -39,6 +41,10 @@ class WorkflowDefinition:
     #: The body takes nothing but the context; the input is whatever it was started with.
     takes_raw_input: bool = False
     tags: tuple[str, ...] = ()
+    #: When it starts by the clock.
+    schedule: Recurrence | None = None
+    #: How many that share a key may be under way at once.
+    limit: Limit | None = None
 
     def __post_init__(self) -> None:
         """Refuse what could not work, where it is written."""
@@ -57,6 +63,10 @@ class WorkflowDefinition:
                 f"Workflow {self.name!r}: its body is an ordinary `def`. Only the actions of its "
                 f"steps may be `async def`."
             )
+        if self.schedule is not None:
+            self._check_schedule(self.schedule)
+        if self.limit is not None:
+            self._check_limit(self.limit)
 
     @cached_property
     def signature(self) -> inspect.Signature:
@@ -66,6 +76,31 @@ class WorkflowDefinition:
         if not parameters:
             raise DefinitionError(f"Workflow {self.name!r}: its body takes the context first.")
         return signature.replace(parameters=parameters[1:])
+
+    def _check_limit(self, limit: object) -> None:
+        if not isinstance(limit, Limit):
+            raise DefinitionError(
+                f"Workflow {self.name!r}: its limit is a Limit, such as Limit(3), not "
+                f"{type(limit).__name__}."
+            )
+        limit.check_takes(self.name, self.signature)
+
+    def _check_schedule(self, schedule: Recurrence) -> None:
+        if schedule.overlap == "queue" and self.limit is not None:
+            raise DefinitionError(
+                f"Workflow {self.name!r}: it has a limit, so its schedule cannot queue what "
+                f"overlaps as well; with overlap='allow' they queue for the limit."
+            )
+        given: dict[str, Any] = dict(schedule.input)
+        if schedule.tick_argument:
+            given[schedule.tick_argument] = None
+        try:
+            self.signature.bind(**given)
+        except TypeError as error:
+            raise DefinitionError(
+                f"Workflow {self.name!r}: its schedule cannot start it ({error}). Give its "
+                f"arguments defaults, or values in schedule=Recurrence(…, input={{…}})."
+            ) from None
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments by name, defaults filled in.

@@ -23,6 +23,10 @@ class ActorKind(StrEnum):
     COMMAND = "command"
     #: A process that advances executions.
     WORKER = "worker"
+    #: Another execution: a parent that ended, or one that took the key over.
+    WORKFLOW = "workflow"
+    #: A schedule.
+    SCHEDULE = "schedule"
     #: The project's own code, or nobody who was named.
     CODE = "code"
 
@@ -41,6 +45,16 @@ class EventType(StrEnum):
     #: A signed link was made that sends one signal.
     HOOK_MINTED = "hook_minted"
     HOOK_REVOKED = "hook_revoked"
+    TASK_CLAIMED = "task_claimed"
+    TASK_RELEASED = "task_released"
+    TASK_REASSIGNED = "task_reassigned"
+    TASK_DELEGATED = "task_delegated"
+    TASK_COMPLETED = "task_completed"
+    TASK_CANCELLED = "task_cancelled"
+    TASK_REMINDED = "task_reminded"
+    TASK_ESCALATED = "task_escalated"
+    #: A signed link was made that completes one task.
+    TASK_LINK_MINTED = "task_link_minted"
     #: Nobody's act: a worker found the execution held by one that had gone, and took it over.
     WORKER_LOST = "worker_lost"
 
@@ -87,3 +101,14 @@ class Event:
     details: Mapping[str, Any] = field(default_factory=dict)
     #: The database's clock, aware UTC.
     created_at: datetime
+
+
+def replaced_by(execution_id: UUID, successor_id: UUID, key: str) -> NewEvent:
+    """Return the event of an execution that is cancelled for one that took over its key."""
+    return NewEvent(
+        execution_id=execution_id,
+        type=EventType.CANCEL_REQUESTED,
+        actor=Actor(kind=ActorKind.WORKFLOW, id=str(successor_id)),
+        reason=f"Replaced: execution {successor_id} was started with its key.",
+        details={"compensate": True, "key": key, "replaced_by": str(successor_id)},
+    )

@@ -8,7 +8,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from durable_django.domain.status import ExecutionStatus, Guarantee, ParkReason, WaitKind
+from durable_django.domain.status import (
+    ExecutionStatus,
+    Guarantee,
+    OnConflict,
+    ParentClosePolicy,
+    ParkReason,
+    WaitKind,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +38,18 @@ class NewExecution:
     #: The execution whose checkpoints it began with.
     forked_from: UUID | None = None
     epoch: int = 0
+    #: The execution that started it, and the key of the call there.
+    parent_id: UUID | None = None
+    parent_key: str = ""
+    #: CHILD or MAP if its end is told to the parent, which waits; NOTHING if it is detached.
+    parent_wait: WaitKind = WaitKind.NOTHING
+    on_parent_close: ParentClosePolicy = ParentClosePolicy.ABANDON
+    #: How many ancestors it has.
+    depth: int = 0
+    #: At most `limit_max` executions with this key are under way at once; empty: no limit.
+    limit_key: str = ""
+    limit_max: int = 0
+    on_conflict: OnConflict = OnConflict.RETURN
     #: First claimable then (aware UTC); None means at once.
     start_at: datetime | None = None
     #: Ends FAILED if it has not ended by then (aware UTC); None means never.
@@ -55,6 +74,19 @@ class Execution:
     subject: str = ""
     #: The execution whose checkpoints it began with, if it is a fork.
     forked_from: UUID | None = None
+    #: The execution that started it, and the key of the call there.
+    parent_id: UUID | None = None
+    parent_key: str = ""
+    #: CHILD or MAP if its end is told to the parent, which waits; NOTHING if it is detached.
+    parent_wait: WaitKind = WaitKind.NOTHING
+    on_parent_close: ParentClosePolicy = ParentClosePolicy.ABANDON
+    #: How many ancestors it has.
+    depth: int = 0
+    #: At most `limit_max` executions with this key are under way at once; empty: no limit.
+    limit_key: str = ""
+    limit_max: int = 0
+    #: Whether it is the one that is found by its key; a later one may have taken the key over.
+    holds_key: bool | None = True
     input: str = "null"
     output: str | None = None
     #: An `ErrorRecord` as text.
@@ -80,7 +112,8 @@ class Execution:
     recovered_fence: int = 0
     #: How often a person retried it.
     epoch: int = 0
-    #: How many signals were accepted; the position of the next one is this plus 1.
+    #: Rises with every signal, whose position it is, and with all other news that may end a wait:
+    #: the end of a child, a completed task.
     signal_count: int = 0
     expires_at: datetime | None = None
     cancel_requested_at: datetime | None = None

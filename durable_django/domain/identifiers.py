@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 import sys
 import uuid
+from datetime import datetime
+from hashlib import sha256
 
 from durable_django.exceptions import DefinitionError
 
@@ -100,3 +102,21 @@ def _check_printable(kind: str, word: object, most: int) -> str:
         f"{word!r:.80} is not a legal {kind}: 1 to {most} printable characters, "
         f"with no space at either end."
     )
+
+
+def child_id(parent_id: uuid.UUID, call: str, at: datetime) -> uuid.UUID:
+    """Return the id of what a call of an execution starts: the same whenever it is asked for.
+
+    It is shaped like a UUIDv7 of the instant, so that it sorts by time as others do.
+    """
+    digest = sha256(f"{parent_id}/{call}".encode()).digest()
+    milliseconds = int(at.timestamp() * 1000)
+    value = (milliseconds << 80) | int.from_bytes(digest[:10])
+    value = value & ~(0xF << 76) | (0x7 << 76)
+    return uuid.UUID(int=value & ~(0x3 << 62) | (0x2 << 62))
+
+
+def groups_of(call: str) -> list[str]:
+    """Return the key of a call, and those of the groups and branches it stands in."""
+    parts = call.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]

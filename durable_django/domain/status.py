@@ -115,6 +115,20 @@ class CheckpointKind(StrEnum):
     SLEEP = "sleep"
     SIGNAL = "signal"
     UNDO = "undo"
+    #: A broadcast event that was awaited.
+    EVENT = "event"
+    #: Another execution that this one started, awaited or not.
+    CHILD = "child"
+    #: Branches side by side: a parallel block, a race, a wait for any or for all.
+    GROUP = "group"
+    #: A function or a workflow applied to many items.
+    MAP = "map"
+    #: One item of a map. A claim does not load these: there may be thousands.
+    ITEM = "item"
+    #: A check that is made again and again until it says yes.
+    POLL = "poll"
+    #: Something a person was asked to do.
+    TASK = "task"
 
 
 class WaitKind(StrEnum):
@@ -124,6 +138,19 @@ class WaitKind(StrEnum):
     TIMER = "timer"
     SIGNAL = "signal"
     RETRY = "retry"
+    EVENT = "event"
+    #: The end of another execution that it started.
+    CHILD = "child"
+    #: The items of a map.
+    MAP = "map"
+    #: The next time to check.
+    POLL = "poll"
+    #: A person.
+    TASK = "task"
+    #: Any of several things; `waiting_for` lists them.
+    SEVERAL = "several"
+    #: Held back until others of its limit have ended; it has not begun.
+    LIMIT = "limit"
     #: A worker gave it back unbegun, or a person resumed it: it goes on as soon as one is free.
     YIELD = "yield"
     #: The worker that claimed it does not know its workflow (a rolling deploy).
@@ -158,6 +185,52 @@ class Interrupt(StrEnum):
     CANCEL = "cancel"
     PAUSE = "pause"
     EXPIRED = "expired"
+
+
+class ParentClosePolicy(StrEnum):
+    """What becomes of a child that has not ended when its parent ends."""
+
+    CANCEL = "cancel"
+    ABANDON = "abandon"
+
+
+class OnConflict(StrEnum):
+    """What a start does whose key belongs to an execution of the workflow already."""
+
+    #: Return the existing execution, ended or not.
+    RETURN = "return"
+    #: Refuse.
+    RAISE = "raise"
+    #: Cancel the existing execution, unless it has ended, and start; the key is the new one's.
+    REPLACE = "replace"
+    #: Start, and begin when all earlier ones with the key have ended; the key is the new one's.
+    QUEUE = "queue"
+
+
+class TaskStatus(StrEnum):
+    """Where a human task stands."""
+
+    OPEN = "open"
+    #: Somebody has it.
+    CLAIMED = "claimed"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    #: Its time was up first.
+    EXPIRED = "expired"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether somebody may still complete it."""
+        return self in (TaskStatus.OPEN, TaskStatus.CLAIMED)
+
+
+class QueueMode(StrEnum):
+    """What the workers take from a queue."""
+
+    OPEN = "open"
+    #: Only what has begun already, until none of it is left.
+    DRAINING = "draining"
+    PAUSED = "paused"
 
 
 class BulkStatus(StrEnum):

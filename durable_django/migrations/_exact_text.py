@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from django.db.models import NOT_PROVIDED
+
 
 def compare_text_exactly(columns: Mapping[str, Sequence[str]]) -> Callable[[Any, Any], None]:
     """Return what gives these fields, by model, a binary collation on MySQL and MariaDB.
@@ -27,11 +29,13 @@ def compare_text_exactly(columns: Mapping[str, Sequence[str]]) -> Callable[[Any,
 def _alter(schema_editor: Any, model: Any, field: Any) -> None:
     schema_editor.execute(
         "ALTER TABLE {table} MODIFY {column} {type} "
-        "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin {null}".format(
+        "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin {null}{default}".format(
             table=schema_editor.quote_name(model._meta.db_table),
             column=schema_editor.quote_name(field.column),
             type=field.db_type(schema_editor.connection),
             null="NULL" if field.null else "NOT NULL",
+            # Else it would be lost: the columns that have one default to the empty text.
+            default=" DEFAULT ''" if field.db_default is not NOT_PROVIDED else "",
         ),
         None,
     )

@@ -12,21 +12,34 @@ from __future__ import annotations
 
 from durable_django.models.control import BulkOperation, IdempotencyRecord, SignalHook
 from durable_django.models.execution import Workflow, WorkflowExecution
+from durable_django.models.queues import LimitGroup, LimitTicket, WorkQueue
 from durable_django.models.records import (
+    EventSubscription,
     ExecutionEvent,
     StepCheckpoint,
     WorkflowSignal,
     WorkflowTimer,
 )
+from durable_django.models.schedules import Schedule, ScheduleTick
+from durable_django.models.tasks import HumanTask, HumanTaskCandidate, HumanTaskLink
 from durable_django.models.workers import Doorbell, WorkerHeartbeat
 
 __all__ = [
     "BulkOperation",
     "Doorbell",
+    "EventSubscription",
     "ExecutionEvent",
+    "HumanTask",
+    "HumanTaskCandidate",
+    "HumanTaskLink",
     "IdempotencyRecord",
+    "LimitGroup",
+    "LimitTicket",
+    "Schedule",
+    "ScheduleTick",
     "SignalHook",
     "StepCheckpoint",
+    "WorkQueue",
     "WorkerHeartbeat",
     "Workflow",
     "WorkflowExecution",

@@ -12,6 +12,7 @@ from durable_django.domain.status import (
     CLAIMABLE_STATUSES,
     ExecutionStatus,
     Guarantee,
+    ParentClosePolicy,
     ParkReason,
     WaitKind,
 )
@@ -76,6 +77,29 @@ class WorkflowExecution(models.Model):
         help_text="The business object it is about, such as shop.order:991.",
     )
     forked_from = models.UUIDField(null=True, blank=True)
+    # No foreign key: a parent may be pruned before what it left running.
+    parent_id = models.UUIDField(null=True, blank=True)
+    parent_key = models.CharField(
+        max_length=MAX_CALL_KEY_LENGTH, blank=True, default="", db_default=""
+    )
+    parent_wait = models.CharField(
+        max_length=16, choices=choices_of(WaitKind), blank=True, default="", db_default=""
+    )
+    on_parent_close = models.CharField(
+        max_length=16,
+        choices=choices_of(ParentClosePolicy),
+        default=ParentClosePolicy.ABANDON.value,
+        db_default=ParentClosePolicy.ABANDON.value,
+    )
+    depth = models.PositiveSmallIntegerField(default=0, db_default=0)
+    limit_key = models.CharField(max_length=MAX_KEY_LENGTH, blank=True, default="", db_default="")
+    limit_max = models.PositiveIntegerField(default=0, db_default=0)
+    holds_key = models.BooleanField(
+        null=True,
+        default=True,
+        db_default=True,
+        help_text="NULL once a later execution has taken the key over.",
+    )
 
     input = models.TextField(default="null")
     output = models.TextField(null=True, blank=True)  # noqa: DJ001 -- no output yet is not an empty one
@@ -131,6 +155,8 @@ class WorkflowExecution(models.Model):
             ),
             models.Index(fields=["subject", "id"], name="durable_execution_by_subject"),
             models.Index(fields=["forked_from"], name="durable_execution_forks"),
+            # The open ones have no end: they are one range of it.
+            models.Index(fields=["parent_id", "finished_at"], name="durable_execution_children"),
         ]
         permissions: ClassVar[Any] = [  # the stubs know nothing narrower
             ("view_payloads", "Can see inputs, results and signal payloads"),
@@ -144,7 +170,7 @@ class WorkflowExecution(models.Model):
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
-                fields=["workflow_name", "key"], name="durable_execution_key_once"
+                fields=["workflow_name", "key", "holds_key"], name="durable_execution_key_once"
             ),
             models.CheckConstraint(
                 condition=is_known("status", ExecutionStatus), name="durable_execution_known_status"

@@ -24,6 +24,7 @@ class StepCheckpoint(models.Model):
     key = models.CharField(max_length=MAX_CALL_KEY_LENGTH, db_column="call_key")
     name = models.CharField(max_length=MAX_CALL_KEY_LENGTH)
     position = models.PositiveIntegerField()
+    branch_position = models.PositiveIntegerField(default=0, db_default=0)
     kind = models.CharField(max_length=16, choices=choices_of(CheckpointKind))
     attempt = models.PositiveIntegerField(default=1)
     epoch = models.PositiveIntegerField(default=0)
@@ -120,6 +121,36 @@ class WorkflowSignal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} #{self.position} ({self.status})"
+
+
+class EventSubscription(models.Model):
+    """An execution waits for a broadcast: whoever broadcasts finds it here."""
+
+    id = models.BigAutoField(primary_key=True)
+    execution = models.ForeignKey(
+        WorkflowExecution,
+        on_delete=models.CASCADE,
+        db_index=False,
+        related_name="event_subscriptions",
+    )
+    call_key = models.CharField(max_length=MAX_CALL_KEY_LENGTH)
+    #: The name of the signal that a broadcast becomes in the execution's mailbox.
+    topic = models.CharField(max_length=MAX_NAME_LENGTH)
+
+    class Meta:
+        verbose_name = "event subscription"
+        verbose_name_plural = "event subscriptions"
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["topic", "execution"], name="durable_event_waiters"),
+        ]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["execution", "call_key"], name="durable_subscription_once_per_call"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.call_key} waits for {self.topic}"
 
 
 class ExecutionEvent(models.Model):
