@@ -31,6 +31,10 @@ from durable_django.domain.signal import Signal
 from durable_django.domain.status import ExecutionStatus, Interrupt, ParkReason
 from durable_django.domain.timer import Timer
 from durable_django.domain.wait import Suspension, Wait
+from durable_django.ports.child_store import ChildStore
+from durable_django.ports.group_store import GroupStore
+from durable_django.ports.queue_store import QueueStore
+from durable_django.ports.task_store import TaskStore
 
 T = TypeVar("T")
 
@@ -43,7 +47,7 @@ class LeaseLost(BaseException):
         super().__init__(f"The lease of execution {execution_id} was lost; the slice is dropped.")
 
 
-class CheckpointStore(Protocol):
+class CheckpointStore(ChildStore, GroupStore, TaskStore, QueueStore, Protocol):
     """Holds executions, checkpoints, timers and signals. Payloads are text to it."""
 
     def now(self) -> datetime:
@@ -69,7 +73,15 @@ class CheckpointStore(Protocol):
         """Insert executions as PENDING; return each with whether it is new, in the order given.
 
         One whose (workflow name, key) exists already is not inserted: the existing one is
-        returned, unchanged. A conflict does not spoil the caller's transaction.
+        returned, unchanged (with RAISE too: to refuse is the caller's). A conflict does not spoil
+        the caller's transaction. One with REPLACE or QUEUE takes the key over, so that it is the
+        one found by it. With REPLACE the former holder is asked to cancel, with its event, unless
+        it has ended; with QUEUE, all earlier ones with the key that have not ended go before it.
+        One with a limit is admitted, or held back: see `QueueStore`.
+
+        Raises:
+            DefinitionError: With QUEUE, an earlier one is under another limit.
+            ExecutionKeyConflictError: Others took the key over again and again.
         """
 
     def add_signal(
@@ -233,10 +245,13 @@ class CheckpointStore(Protocol):
         """
 
     def next_alarm(self, queues: Collection[str]) -> datetime | None:
-        """Return the earliest alarm that a worker of `queues` would have to answer, if any."""
+        """Return the earliest alarm that a worker of `queues` would have to answer, if any.
+
+        A controlled queue's is no earlier than something could be claimed.
+        """
 
     def count_due(self, queue: str, limit: int) -> int:
-        """Return how many executions of `queue` are due, counting no further than `limit`."""
+        """Return how many executions of `queue` could be claimed now, counting up to `limit`."""
 
     # --- what a slice writes ---
 

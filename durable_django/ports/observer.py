@@ -1,6 +1,6 @@
 """Observer: told what happened, after it was committed.
 
-Nine hooks. Each is called at least once for what it tells: a crash between the commit and the
+Twelve hooks. Each is called at least once for what it tells: a crash between the commit and the
 call, and the replay after it, may repeat or lose one. An observer that raises is logged and
 otherwise ignored; it cannot change what happens.
 """
@@ -13,6 +13,7 @@ from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.error_record import ErrorRecord
 from durable_django.domain.execution import Execution
 from durable_django.domain.status import ExecutionStatus
+from durable_django.domain.task import Task
 from durable_django.domain.wait import Wait
 
 
@@ -50,3 +51,12 @@ class Observer:
 
     def step_compensated(self, execution: Execution, checkpoint: Checkpoint) -> None:
         """Hear that a completed step was undone; `checkpoint` is the undo's own."""
+
+    def task_opened(self, execution: Execution, task: Task) -> None:
+        """Hear that a person is asked to do something: `task` says who may, and until when."""
+
+    def task_reminded(self, execution: Execution, task: Task) -> None:
+        """Hear that a task is still open when it is time to remind of it; it counts how often."""
+
+    def task_escalated(self, execution: Execution, task: Task) -> None:
+        """Hear that a task was offered to those it escalates to as well."""

@@ -185,6 +185,6 @@ class TestValues:
         store.record_outcome(held, make_outcome(held.execution_id))
         store.suspend(held, FOR_PACKED)
 
-        assert before[1:] == ([], [], [])
+        assert not any(before[1:])
         assert before[0].wake_at == store.now() + LEASE
         assert held.execution.status is ExecutionStatus.RUNNING

@@ -17,9 +17,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import (
     Bundle,
+    MultipleResults,
     RuleBasedStateMachine,
     initialize,
     invariant,
+    multiple,
     precondition,
     rule,
     run_state_machine_as_test,
@@ -28,18 +30,22 @@ from hypothesis.stateful import (
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.claim import Claim
 from durable_django.domain.execution import Execution, NewExecution
+from durable_django.domain.limit import line_key
 from durable_django.domain.signal import Signal
 from durable_django.domain.status import (
     HELD_STATUSES,
     CheckpointStatus,
     ExecutionStatus,
     Guarantee,
+    OnConflict,
     ParkReason,
+    QueueMode,
     WaitKind,
 )
 from durable_django.domain.wait import Wait
+from durable_django.domain.work_queue import UNCHANGED, QueueChange, Rate
 from durable_django.exceptions import DurableError
-from durable_django.models import WorkflowExecution
+from durable_django.models import LimitGroup, WorkflowExecution, WorkQueue
 from durable_django.ports.checkpoint_store import CheckpointStore, LeaseLost
 from durable_django.stores.orm.store import OrmCheckpointStore
 from durable_django.testing import (
@@ -56,6 +62,7 @@ LEASE = timedelta(seconds=20)
 MOST = 3
 EXECUTIONS: Bundle[UUID] = Bundle("executions")
 RARELY = st.sampled_from([False, False, False, False, False, True])
+LIMITS = ("tenant", line_key("shop.order", "a"), line_key("shop.order", "b"))
 ENDED = (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED, ExecutionStatus.CANCELLED)
 
 NAMES = st.sampled_from(["packed", "paid"])
@@ -113,6 +120,8 @@ class TwoStores(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         WorkflowExecution.objects.all().delete()
+        LimitGroup.objects.all().delete()
+        WorkQueue.objects.all().delete()
 
     # --- how to act on both ---
 
@@ -183,27 +192,40 @@ class TwoStores(RuleBasedStateMachine):
         delay=MAYBE_DELAYS,
         ttl=st.none() | st.sampled_from([30, 90]),
         guarantee=st.sampled_from(Guarantee),
+        limit=st.sampled_from([0, 0, 1, 2]),
+        on_conflict=st.sampled_from(OnConflict),
     )
-    def start(
+    def start(  # noqa: PLR0913, PLR0917 -- all that a start may say
         self,
         key: str | None,
         priority: int,
         delay: timedelta | None,
         ttl: int | None,
         guarantee: Guarantee,
-    ) -> UUID:
+        limit: int,
+        on_conflict: OnConflict,
+    ) -> UUID | MultipleResults[UUID]:
         now = self.clock.now()
+        limit_key = "tenant" if limit else ""
+        if on_conflict is OnConflict.QUEUE and key is not None:
+            limit, limit_key = 1, line_key("shop.order", key)
         new = make_new_execution(
             key=key,
             priority=priority,
             guarantee=guarantee,
             start_at=None if delay is None else now + delay,
             expires_at=None if ttl is None else now + timedelta(seconds=ttl),
+            limit_key=limit_key,
+            limit_max=limit,
+            on_conflict=on_conflict,
         )
         return self.start_one(new)
 
-    def start_one(self, new: NewExecution) -> UUID:
-        [[(execution, _)], _] = self.act(lambda store: store.insert_executions([new]))
+    def start_one(self, new: NewExecution) -> UUID | MultipleResults[UUID]:
+        [answer, _] = self.act(lambda store: store.insert_executions([new]))
+        if isinstance(answer, DurableError):
+            return multiple()
+        [(execution, _)] = answer
         return execution.id
 
     @rule(one=executions, name=NAMES, dedupe=st.none() | st.sampled_from(["x", "y"]))
@@ -225,6 +247,21 @@ class TwoStores(RuleBasedStateMachine):
     @rule(one=executions)
     def retry(self, one: UUID) -> None:
         self.act(lambda store: store.retry(one))
+
+    # --- queues and limits ---
+
+    @rule(
+        mode=st.sampled_from([UNCHANGED, *QueueMode]),
+        most=st.sampled_from([UNCHANGED, None, 1, 2]),
+        rate=st.sampled_from([UNCHANGED, None, Rate(1, timedelta(seconds=20))]),
+    )
+    def change_queue(self, mode: Any, most: Any, rate: Any) -> None:
+        change = QueueChange(mode=mode, max_running=most, rate=rate, reason="why")
+        self.act(lambda store: store.change_queue("default", change))
+
+    @rule()
+    def admit_waiting(self) -> None:
+        self.act(lambda store: store.admit_waiting(100))
 
     # --- claims ---
 
@@ -414,9 +451,35 @@ class TwoStores(RuleBasedStateMachine):
         assert first == second
 
     @invariant()
+    def queues_and_limits_are_equal(self) -> None:
+        first, second = (
+            (
+                store.measure_queues(["default"]),
+                store.next_admission(),
+                [store.find_limit(key) for key in LIMITS],
+            )
+            for store in self.stores
+        )
+        assert first == second
+
+    @invariant()
+    def no_limit_is_passed(self) -> None:
+        for store in self.stores:
+            running = [one for one in store.list_executions() if one.wake_at and is_begun(one)]
+            for key in LIMITS:
+                limit = store.find_limit(key)
+                assert limit is None or limit.admitted <= 2
+                assert len([one for one in running if one.limit_key == key]) <= 2
+
+    @invariant()
     def nothing_is_stuck(self) -> None:
         for store in self.stores:
             assert_nothing_stuck(store)
+
+
+def is_begun(execution: Execution) -> bool:
+    """Say whether its body may have run."""
+    return execution.status in HELD_STATUSES and execution.cancel_requested_at is None
 
 
 def answer_of(act: Callable[[], T]) -> T | BaseException:
@@ -478,6 +541,8 @@ def _(execution: Execution) -> object:
         ExecutionStatus.SUSPENDED,
         ExecutionStatus.COMPENSATING,
     )
+    is_held_back = execution.waiting_kind is WaitKind.LIMIT and execution.status == "pending"
+    is_waiting = is_waiting or is_held_back
     may_undo = execution.status in (ExecutionStatus.COMPENSATING, ExecutionStatus.PARKED)
     return replace(
         execution,

@@ -9,7 +9,7 @@ from uuid import UUID
 from durable_django.domain.claim import Claim
 from durable_django.domain.error_record import ErrorRecord
 from durable_django.domain.status import (
-    CLAIMABLE_STATUSES,
+    CheckpointKind,
     ExecutionStatus,
     Guarantee,
     SignalStatus,
@@ -17,17 +17,23 @@ from durable_django.domain.status import (
     WaitKind,
 )
 from durable_django.domain.wait import Wait
-from durable_django.stores.memory.tables import MemoryTables, Record
+from durable_django.stores.memory.tables import Record
+from durable_django.stores.memory.work_queues import WorkQueues, choose, next_alarm
 
 
-class Claiming(MemoryTables):
+class Claiming(WorkQueues):
     """Claims, leases, and what the scanner and the ticker ask."""
 
     def claim_due(self, queue: str, limit: int, lease: timedelta, owner: str) -> list[Claim]:
         with self._lock:
             now = self.now()
             due = sorted(self._due(queue, now), key=self._order)
-            return [self._claim(record, now, lease, owner) for record in due[:limit]]
+            gate = self._gate(queue, now)
+            if gate is None:
+                return [self._claim(record, now, lease, owner) for record in due[:limit]]
+            old, new = choose(due, gate, self._held(queue, now), limit)
+            self._pay(queue, gate, len(new))
+            return [self._claim(record, now, lease, owner) for record in (*old, *new)]
 
     def claim_one(self, execution_id: UUID, lease: timedelta, owner: str) -> Claim | None:
         with self._lock:
@@ -72,7 +78,8 @@ class Claiming(MemoryTables):
             status=record.execution.status,
             now=now,
             checkpoints=sorted(
-                record.checkpoints.values(), key=lambda one: (one.position, one.attempt)
+                (one for one in record.checkpoints.values() if one.kind is not CheckpointKind.ITEM),
+                key=lambda one: (one.position, one.attempt),
             ),
             timers={
                 key: timer
@@ -137,19 +144,24 @@ class Claiming(MemoryTables):
 
     def next_alarm(self, queues: Collection[str]) -> datetime | None:
         with self._lock:
-            alarms = [
-                record.execution.wake_at
-                for record in self._records.values()
-                if record.execution.wake_at is not None
-                and record.execution.status in CLAIMABLE_STATUSES
-                and record.execution.queue in queues
-                and record.execution.guarantee is Guarantee.BACKGROUND
-            ]
-        return min(alarms, default=None)
+            alarms = [self._next_alarm(queue) for queue in queues]
+        return min((alarm for alarm in alarms if alarm is not None), default=None)
+
+    def _next_alarm(self, queue: str) -> datetime | None:
+        now, records = self.now(), list(self._in_queue(queue))
+        gate = self._gate(queue, now)
+        if gate is not None:
+            return next_alarm(records, gate, self._held(queue, now))
+        alarms = (record.execution.wake_at for record in records)
+        return min((alarm for alarm in alarms if alarm is not None), default=None)
 
     def count_due(self, queue: str, limit: int) -> int:
         with self._lock:
-            return min(len(self._due(queue, self.now())), limit)
+            now = self.now()
+            due, gate = self._due(queue, now), self._gate(queue, now)
+            if gate is None:
+                return min(len(due), limit)
+            return sum(map(len, choose(due, gate, self._held(queue, now), limit)))
 
 
 def _counts(record: Record) -> bool:

@@ -14,10 +14,12 @@ from durable_django.domain.status import (
     SignalStatus,
     WaitKind,
 )
-from durable_django.stores.memory.tables import MemoryTables, Record
+from durable_django.stores.memory.human_tasks import HumanTasks
+from durable_django.stores.memory.limits import Limits
+from durable_django.stores.memory.tables import Record
 
 
-class Ending(MemoryTables):
+class Ending(Limits, HumanTasks):
     """`complete`, `begin_compensation`, `finish`, `park`, `pause`."""
 
     def complete(self, claim: Claim, output: str) -> Interrupt | None:
@@ -35,6 +37,8 @@ class Ending(MemoryTables):
                 error=None,
                 finished_at=now,
             )
+            self._tell_of_end(record)
+            self._leave(record.execution, now)
             return None
 
     def begin_compensation(
@@ -43,6 +47,7 @@ class Ending(MemoryTables):
         with self._lock:
             record = self._fenced(claim, ExecutionStatus.RUNNING)
             record.settle_leftovers(_fate_of_signals(ending, error))
+            self._cancel_tasks(record, self.now())
             record.update(
                 self.now(),
                 status=ExecutionStatus.COMPENSATING,
@@ -64,6 +69,30 @@ class Ending(MemoryTables):
                 ending=None,
                 finished_at=now,
             )
+            self._tell_of_end(record)
+            self._leave(record.execution, now)
+
+    def _tell_of_end(self, record: Record) -> None:
+        """Withdraw what it asked, and tell the parent that waits for it."""
+        self._cancel_tasks(record, self.now())
+        child = record.execution
+        parent = self._records.get(child.parent_id) if child.parent_id else None
+        if parent is None or not child.parent_wait:
+            return
+        if child.parent_wait is WaitKind.CHILD:
+            self._tell(parent.execution.id, WaitKind.CHILD, child.parent_key)
+            return
+        call = child.parent_key.rpartition("/")[0]
+        is_last = not any(
+            one.execution.parent_id == child.parent_id
+            and one.execution.finished_at is None
+            and one.execution.parent_key.startswith(f"{call}/")
+            for one in self._records.values()
+        )
+        if is_last or child.status is not ExecutionStatus.COMPLETED:
+            self._tell(parent.execution.id, WaitKind.MAP, call)
+        else:
+            self._tell(parent.execution.id, WaitKind.NOTHING, "")
 
     def park(self, claim: Claim, reason: ParkReason, error: ErrorRecord) -> None:
         with self._lock:

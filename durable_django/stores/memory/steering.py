@@ -11,7 +11,9 @@ from uuid import UUID
 from durable_django.domain.error_record import ErrorRecord
 from durable_django.domain.event import Event, NewEvent
 from durable_django.domain.execution import Execution
+from durable_django.domain.identifiers import groups_of
 from durable_django.domain.status import (
+    CheckpointKind,
     CheckpointStatus,
     ExecutionStatus,
     Guarantee,
@@ -19,10 +21,12 @@ from durable_django.domain.status import (
     WaitKind,
 )
 from durable_django.exceptions import InvalidTransitionError
-from durable_django.stores.memory.tables import MemoryTables, Record
+from durable_django.stores.memory.limits import Limits
+from durable_django.stores.memory.tables import Record
 
 T = TypeVar("T")
 
+_AROUND = (CheckpointKind.GROUP, CheckpointKind.MAP)
 _PENDING = ExecutionStatus.PENDING
 _RUNNING = ExecutionStatus.RUNNING
 _SUSPENDED = ExecutionStatus.SUSPENDED
@@ -32,7 +36,7 @@ _PARKED = ExecutionStatus.PARKED
 _FAILED = ExecutionStatus.FAILED
 
 
-class Steering(MemoryTables):
+class Steering(Limits):
     """`transact`, `request_cancel`, `request_pause`, `resume`, `retry`, `hasten`, and events."""
 
     def transact(self, work: Callable[[], T]) -> T:
@@ -41,18 +45,7 @@ class Steering(MemoryTables):
 
     def add_event(self, event: NewEvent) -> None:
         with self._lock:
-            record = self._find(event.execution_id)
-            record.events.append(
-                Event(
-                    id=len(record.events) + 1,
-                    execution_id=event.execution_id,
-                    type=event.type,
-                    actor=event.actor,
-                    reason=event.reason,
-                    details=dict(event.details),
-                    created_at=self.now(),
-                )
-            )
+            self._find(event.execution_id).add_event(event, self.now())
 
     def list_events(self, execution_id: UUID, *, after: int, limit: int) -> list[Event]:
         with self._lock:
@@ -95,6 +88,9 @@ class Steering(MemoryTables):
                 record.update(now, wake_at=now, pause_requested_at=None, park_reason=None)
             if has_stopped:
                 record.update(now, status=_SUSPENDED, waiting_kind=WaitKind.YIELD, waiting_for="")
+            if execution.status is _PARKED:
+                # Else what was parked as poison would be parked again, and never end.
+                record.update(now, recoveries=0)
             return True
 
     def request_pause(self, execution_id: UUID) -> bool:
@@ -134,6 +130,7 @@ class Steering(MemoryTables):
                     waiting_for="",
                     pause_requested_at=None,
                 )
+                self._hold_back(record, now)
                 return True
             if execution.pause_requested_at is None or execution.status not in (
                 _PENDING,
@@ -173,6 +170,10 @@ class Steering(MemoryTables):
                 # The process that ran a FOREGROUND one has gone.
                 guarantee=Guarantee.BACKGROUND,
             )
+            if execution.limit_key and execution.is_terminal:
+                self._rejoin(record, now)
+            elif execution.limit_key:
+                self._hold_back(record, now)
             return record.execution.status
 
 
@@ -183,7 +184,8 @@ def _is_hastened(record: Record, key: str, now: datetime) -> bool:
         record.timers[key] = replace(timer, fire_at=now)
         is_done = True
     for place, row in record.checkpoints.items():
-        is_put_off = row.status is CheckpointStatus.FAILED and not row.is_final and row.retry_at
+        is_open = row.status in {CheckpointStatus.FAILED, CheckpointStatus.INTENT}
+        is_put_off = is_open and not row.is_final and row.retry_at
         if row.key == key and is_put_off and is_put_off > now:
             record.checkpoints[place] = replace(row, retry_at=now)
             is_done = True
@@ -192,9 +194,17 @@ def _is_hastened(record: Record, key: str, now: datetime) -> bool:
 
 def _reopen_failed_call(record: Record) -> None:
     call = ErrorRecord.from_text(record.execution.error or "").call
+    if not call:
+        return
     for slot, row in record.checkpoints.items():
-        if call and row.key == call and row.status is CheckpointStatus.FAILED:
+        is_meant = row.key in groups_of(call) or row.key.startswith(f"{call}/")
+        # A group that ran out of time is no failure of its own, nor is a map that tolerated the
+        # failure of an item; but the workflow did not go on.
+        is_around = row.kind in _AROUND and row.key in groups_of(call)
+        if is_meant and row.status is CheckpointStatus.FAILED:
             record.checkpoints[slot] = replace(row, is_final=False)
+        elif is_around and row.status is CheckpointStatus.COMPLETED:
+            record.checkpoints[slot] = replace(row, status=CheckpointStatus.FAILED)
 
 
 def _forgotten(execution: Execution, *, is_undoing: bool) -> dict[str, Any]:

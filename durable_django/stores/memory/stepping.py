@@ -30,7 +30,7 @@ class Stepping(MemoryTables):
 
     def record_outcome(self, claim: Claim, checkpoint: Checkpoint) -> None:
         with self._lock:
-            _close(self._fenced(claim), checkpoint, self.now())
+            close(self._fenced(claim), checkpoint, self.now())
 
     def run_atomic(
         self, claim: Claim, checkpoint: Checkpoint, action: Callable[[], Checkpoint]
@@ -55,7 +55,7 @@ class Stepping(MemoryTables):
             stored = record.checkpoints.get((undone.key, undone.attempt))
             if stored is None or stored.status is CheckpointStatus.COMPENSATED:
                 raise LeaseLost(claim.execution_id)
-            _close(record, undo, self.now())
+            close(record, undo, self.now())
             record.checkpoints[stored.key, stored.attempt] = replace(
                 stored, status=CheckpointStatus.COMPENSATED
             )
@@ -83,14 +83,14 @@ def ended(checkpoint: Checkpoint, now: datetime) -> Checkpoint:
     )
 
 
-def _close(record: Record, checkpoint: Checkpoint, now: datetime) -> None:
+def close(record: Record, checkpoint: Checkpoint, now: datetime) -> None:
+    """Close the attempt's open intent, or insert the outcome if there is none."""
+    check_open(record, checkpoint)
     place = (checkpoint.key, checkpoint.attempt)
     stored = record.checkpoints.get(place)
     if stored is None:
         record.insert_checkpoint(ended(checkpoint, now))
         return
-    if stored.status is not CheckpointStatus.INTENT:
-        raise LeaseLost(record.execution.id)
     record.checkpoints[place] = replace(
         stored,
         status=checkpoint.status,
@@ -100,3 +100,10 @@ def _close(record: Record, checkpoint: Checkpoint, now: datetime) -> None:
         retry_at=checkpoint.retry_at,
         completed_at=checkpoint.completed_at or now,
     )
+
+
+def check_open(record: Record, checkpoint: Checkpoint) -> None:
+    """Refuse to write the outcome of an attempt that has one already."""
+    stored = record.checkpoints.get((checkpoint.key, checkpoint.attempt))
+    if stored is not None and stored.status is not CheckpointStatus.INTENT:
+        raise LeaseLost(record.execution.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from durable_django.stores.memory.children import Children
 from durable_django.stores.memory.claiming import Claiming
 from durable_django.stores.memory.ending import Ending
 from durable_django.stores.memory.reading import Reading
@@ -11,7 +12,9 @@ from durable_django.stores.memory.stepping import Stepping
 from durable_django.stores.memory.waiting import Waiting
 
 
-class InMemoryCheckpointStore(Starting, Steering, Reading, Claiming, Stepping, Waiting, Ending):
+class InMemoryCheckpointStore(
+    Children, Waiting, Starting, Steering, Reading, Claiming, Stepping, Ending
+):
     """Every transition under one lock, so that each is atomic among threads.
 
     There is no caller's transaction to join: what a method writes stays. Values are copied or

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.claim import Claim
-from durable_django.domain.event import Event
+from durable_django.domain.event import Event, NewEvent
 from durable_django.domain.execution import Execution
 from durable_django.domain.signal import Signal
 from durable_django.domain.status import (
@@ -22,7 +22,9 @@ from durable_django.domain.status import (
     WaitKind,
 )
 from durable_django.domain.system_clock import SystemClock
+from durable_django.domain.task import Task
 from durable_django.domain.timer import Timer
+from durable_django.domain.wait import ANY_NEWS, listed
 from durable_django.exceptions import ExecutionNotFoundError
 from durable_django.ports.checkpoint_store import LeaseLost
 from durable_django.ports.clock import Clock
@@ -38,6 +40,9 @@ class Record:
     #: By position.
     signals: list[Signal] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    tasks: dict[UUID, Task] = field(default_factory=dict)
+    #: The topics it is subscribed to, by the keys of its calls.
+    topics: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_held(self) -> bool:
@@ -68,6 +73,15 @@ class Record:
             return Interrupt.EXPIRED
         return None if execution.pause_requested_at is None else Interrupt.PAUSE
 
+    def awaits(self, kind: WaitKind, name: str) -> bool:
+        """Return whether it is suspended for this news."""
+        execution = self.execution
+        if execution.status is not ExecutionStatus.SUSPENDED:
+            return False
+        if execution.waiting_kind is WaitKind.SEVERAL:
+            return execution.waiting_for == ANY_NEWS or listed(kind, name) in execution.waiting_for
+        return (execution.waiting_kind, execution.waiting_for) == (kind, name)
+
     def update(self, now: datetime, **changes: Any) -> None:
         """Change columns of the execution."""
         self.execution = replace(self.execution, updated_at=now, **changes)
@@ -79,6 +93,20 @@ class Record:
             raise LeaseLost(self.execution.id)
         self.checkpoints[place] = checkpoint
 
+    def add_event(self, event: NewEvent, now: datetime) -> None:
+        """Add to its events, after all that are there."""
+        self.events.append(
+            Event(
+                id=len(self.events) + 1,
+                execution_id=event.execution_id,
+                type=event.type,
+                actor=event.actor,
+                reason=event.reason,
+                details=dict(event.details),
+                created_at=now,
+            )
+        )
+
     def settle_timer(self, key: str, status: TimerStatus) -> None:
         """Mark the pending timer of this key, if there is one."""
         timer = self.timers.get(key)
@@ -89,6 +117,7 @@ class Record:
         """Cancel all pending timers and mark all pending signals."""
         for key in self.timers:
             self.settle_timer(key, TimerStatus.CANCELLED)
+        self.topics.clear()
         self.signals = [
             replace(signal, status=signals) if signal.status is SignalStatus.PENDING else signal
             for signal in self.signals
@@ -125,6 +154,21 @@ class MemoryTables:
             return self._records[execution_id]
         except KeyError:
             raise ExecutionNotFoundError(execution_id) from None
+
+    def _tell(self, execution_id: UUID, kind: WaitKind, name: str) -> bool:
+        """Count the news, and wake the execution if it waits for (kind, name); see `telling`.
+
+        Returns False if it takes none any more. The lock is held.
+        """
+        record = self._find(execution_id)
+        execution = record.execution
+        if execution.is_terminal or execution.status is ExecutionStatus.COMPENSATING:
+            return False
+        now = self.now()
+        record.update(now, signal_count=execution.signal_count + 1)
+        if record.awaits(kind, name) and (execution.wake_at is None or execution.wake_at > now):
+            record.update(now, wake_at=now)
+        return True
 
     def _fenced(self, claim: Claim, status: ExecutionStatus | None = None) -> Record:
         """Return what the claim still holds (in this status, if one is given)."""

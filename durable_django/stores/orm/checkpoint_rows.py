@@ -101,6 +101,7 @@ def _values(db: Database, checkpoint: Checkpoint) -> list[Any]:
         checkpoint.key,
         checkpoint.name,
         checkpoint.position,
+        checkpoint.branch_position,
         str(checkpoint.kind),
         checkpoint.attempt,
         checkpoint.epoch,

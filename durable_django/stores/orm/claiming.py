@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from durable_django.domain.claim import Claim
+from durable_django.domain.status import CheckpointKind
 from durable_django.models import StepCheckpoint, WorkflowSignal, WorkflowTimer
 from durable_django.stores.orm.database import Database, Moment
 from durable_django.stores.orm.rows import (
@@ -31,7 +32,7 @@ _COLUMNS = ", ".join(EXECUTION_COLUMNS)
 _MAX_TRIES = 3
 
 #: An execution's columns, the clock, and (from PostgreSQL) the order it was claimed in.
-_Row = Sequence[Any]
+Row = Sequence[Any]
 
 
 def claim_due(db: Database, queue: str, limit: int, lease: timedelta, owner: str) -> list[Claim]:
@@ -39,19 +40,21 @@ def claim_due(db: Database, queue: str, limit: int, lease: timedelta, owner: str
         return []
     db.refuse_open_transaction()
     if db.dialect.can_claim_in_one:
-        return _load(db, _claim_in_one(db, queue, limit, lease, owner))
+        return load_claims(db, _claim_in_one(db, queue, limit, lease, owner))
     if db.dialect.can_return_updates:
-        return _load(db, _claim_candidates(db, queue, limit, lease, owner))
-    return _load(db, db.transact(lambda: _claim_locked_candidates(db, queue, limit, lease, owner)))
+        return load_claims(db, _claim_candidates(db, queue, limit, lease, owner))
+    return load_claims(
+        db, db.transact(lambda: _claim_locked_candidates(db, queue, limit, lease, owner))
+    )
 
 
 def claim_one(db: Database, execution_id: UUID, lease: timedelta, owner: str) -> Claim | None:
     db.refuse_open_transaction()
 
-    def claim() -> list[_Row]:
-        return _claim_ids(db, [execution_id], lease, owner)
+    def claim() -> list[Row]:
+        return claim_ids(db, [execution_id], lease, owner)
 
-    claims = _load(db, claim() if db.dialect.can_return_updates else db.transact(claim))
+    claims = load_claims(db, claim() if db.dialect.can_return_updates else db.transact(claim))
     return claims[0] if claims else None
 
 
@@ -90,7 +93,7 @@ def _assignments(db: Database, moment: Moment, lease: timedelta) -> str:
     )
 
 
-def _claim_in_one(db: Database, queue: str, limit: int, lease: timedelta, owner: str) -> list[_Row]:
+def _claim_in_one(db: Database, queue: str, limit: int, lease: timedelta, owner: str) -> list[Row]:
     moment = db.moment()
     sql = (
         "WITH due AS MATERIALIZED ("
@@ -104,11 +107,11 @@ def _claim_in_one(db: Database, queue: str, limit: int, lease: timedelta, owner:
 
 def _claim_candidates(
     db: Database, queue: str, limit: int, lease: timedelta, owner: str
-) -> list[_Row]:
+) -> list[Row]:
     """Look first and claim then, so that a look at an idle queue takes no write lock."""
     for _ in range(_MAX_TRIES):
-        ids = _find_candidates(db, queue, limit)
-        rows = _claim_ids(db, ids, lease, owner)
+        ids = find_candidates(db, queue, limit)
+        rows = claim_ids(db, ids, lease, owner)
         if rows or not ids:
             return rows
         # All of them went to others between the two statements: there may be more.
@@ -117,11 +120,12 @@ def _claim_candidates(
 
 def _claim_locked_candidates(
     db: Database, queue: str, limit: int, lease: timedelta, owner: str
-) -> list[_Row]:
-    return _claim_ids(db, _find_candidates(db, queue, limit), lease, owner)
+) -> list[Row]:
+    return claim_ids(db, find_candidates(db, queue, limit), lease, owner)
 
 
-def _find_candidates(db: Database, queue: str, limit: int) -> list[UUID]:
+def find_candidates(db: Database, queue: str, limit: int) -> list[UUID]:
+    """Return what is due, locked where the database can pass over what others have locked."""
     sql = (
         f"SELECT id FROM {EXECUTIONS} {db.dialect.by_claim_index} WHERE {due_in_queue(db.moment())}"
         f" ORDER BY order_at LIMIT %s {db.dialect.skip_locked}"
@@ -129,7 +133,7 @@ def _find_candidates(db: Database, queue: str, limit: int) -> list[UUID]:
     return [to_uuid(key) for [key] in db.fetch(sql, [queue, limit])]
 
 
-def _claim_ids(db: Database, ids: Sequence[UUID], lease: timedelta, owner: str) -> list[_Row]:
+def claim_ids(db: Database, ids: Sequence[UUID], lease: timedelta, owner: str) -> list[Row]:
     """Claim those of `ids` that are due, whatever was true when they were found."""
     if not ids:
         return []
@@ -151,7 +155,7 @@ def _claim_ids(db: Database, ids: Sequence[UUID], lease: timedelta, owner: str) 
     return sorted(rows, key=lambda row: places[to_uuid(row[0])])
 
 
-def _load(db: Database, rows: Sequence[_Row]) -> list[Claim]:
+def load_claims(db: Database, rows: Sequence[Row]) -> list[Claim]:
     """Make the claims, with what was recorded of them: at most three statements for all."""
     claims = {}
     for row in rows:
@@ -178,6 +182,8 @@ def _load(db: Database, rows: Sequence[_Row]) -> list[Claim]:
 
 def _load_checkpoints(db: Database, ids: list[UUID], claims: dict[UUID, Claim]) -> None:
     rows = StepCheckpoint.objects.using(db.alias).filter(execution_id__in=ids)
+    # The items of a map may be many thousands: the map reads them, a window at a time.
+    rows = rows.exclude(kind=CheckpointKind.ITEM.value)
     for row in rows.order_by("position", "attempt", "pk").values_list(*CHECKPOINT_FIELDS):
         checkpoint = to_checkpoint(row)
         claims[checkpoint.execution_id].checkpoints.append(checkpoint)

@@ -21,6 +21,8 @@ class Dialect(Protocol):
     now: str
     #: After the table's name: read it by the index of the claim.
     by_claim_index: str
+    #: After the table's name: read it by the index of the statuses.
+    by_status_index: str
     #: Ends a SELECT whose row must stay as it is until the transaction ends.
     share_lock: str
     #: Ends a SELECT whose rows this transaction will change, passing over those others hold.
@@ -45,6 +47,12 @@ class Dialect(Protocol):
     def minus_seconds(self, instant: str, seconds: str) -> str:
         """Return an instant less a whole number of seconds, given as an SQL expression."""
 
+    def order_where_null(self, column: str, then: str) -> str:
+        """Return what to order by where `column` is NULL, as an index on both columns is ordered."""
+
+    def contains(self, text: str, part: str) -> str:
+        """Return the condition that one SQL text contains another, exactly."""
+
     def insert_unless_there(self, insert: str) -> str:
         """Return an INSERT … VALUES that passes over rows a unique constraint refuses."""
 
@@ -55,6 +63,7 @@ class PostgresDialect:
     # Not NOW(), which stands still in a long transaction.
     now = "STATEMENT_TIMESTAMP()"
     by_claim_index = ""
+    by_status_index = ""
     share_lock = "FOR SHARE"
     skip_locked = "FOR UPDATE SKIP LOCKED"
     relaxed_commit = "set_config('synchronous_commit', 'off', true) = 'off'"
@@ -72,6 +81,13 @@ class PostgresDialect:
     def minus_seconds(self, instant: str, seconds: str) -> str:
         return f"({instant} - ({seconds}) * INTERVAL '1 second')"
 
+    def order_where_null(self, column: str, then: str) -> str:
+        # It does not see that a column that is NULL everywhere needs no order.
+        return f"{column}, {then}"
+
+    def contains(self, text: str, part: str) -> str:
+        return f"(STRPOS({text}, {part}) > 0)"
+
     def insert_unless_there(self, insert: str) -> str:
         return f"{insert} ON CONFLICT DO NOTHING"
 
@@ -81,6 +97,8 @@ class SqliteDialect:
 
     now = "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"
     by_claim_index = ""
+    # By itself it looks up the queue, and passes over all that waits there.
+    by_status_index = "INDEXED BY durable_execution_by_status"
     # A writer has the whole file to itself.
     share_lock = ""
     skip_locked = ""
@@ -104,6 +122,12 @@ class SqliteDialect:
         whole = f"STRFTIME('%%Y-%%m-%%d %%H:%%M:%%S', SUBSTR({instant}, 1, 19), (-({seconds})) || ' seconds')"
         return f"({whole} || SUBSTR({instant}, 20))"
 
+    def order_where_null(self, column: str, then: str) -> str:
+        return then
+
+    def contains(self, text: str, part: str) -> str:
+        return f"(INSTR({text}, {part}) > 0)"
+
     def insert_unless_there(self, insert: str) -> str:
         return f"{insert} ON CONFLICT DO NOTHING"
 
@@ -119,6 +143,7 @@ class MysqlDialect:
     now = "UTC_TIMESTAMP(6)"
     # By itself it looks up the queue alone, and passes over a million finished rows each time.
     by_claim_index = "FORCE INDEX (durable_execution_claim)"
+    by_status_index = "FORCE INDEX (durable_execution_by_status)"
     share_lock = "LOCK IN SHARE MODE"
     skip_locked = "FOR UPDATE SKIP LOCKED"
     relaxed_commit = "1 = 1"
@@ -137,6 +162,12 @@ class MysqlDialect:
 
     def minus_seconds(self, instant: str, seconds: str) -> str:
         return f"({instant} - INTERVAL ({seconds}) SECOND)"
+
+    def order_where_null(self, column: str, then: str) -> str:
+        return then
+
+    def contains(self, text: str, part: str) -> str:
+        return f"(INSTR({text}, {part}) > 0)"
 
     def insert_unless_there(self, insert: str) -> str:
         # Not INSERT IGNORE, which also passes over values that do not fit their column.

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 
 from durable_django.domain.execution import Execution
+from durable_django.domain.schedule import Schedule
 from durable_django.domain.status import (
     CLAIMABLE_STATUSES,
     ExecutionStatus,
@@ -20,11 +21,26 @@ from durable_django.domain.status import (
     SignalStatus,
     WaitKind,
 )
-from durable_django.models import WorkflowExecution, WorkflowSignal
+from durable_django.models import LimitTicket, WorkflowExecution, WorkflowSignal
+from durable_django.stores.orm import queue_claiming
 from durable_django.stores.orm.database import Database
 from durable_django.stores.orm.db_now import DBNow
+from durable_django.stores.orm.queue_gates import Lines
 from durable_django.stores.orm.rows import EXECUTION_FIELDS, to_datetime, to_execution
+from durable_django.stores.orm.schedules import OrmScheduleStore
+from durable_django.stores.orm.work_queues import list_queues
 
+#: What ends such a wait comes from outside: it needs no alarm.
+WAITS_FOR_OTHERS = (
+    WaitKind.SIGNAL.value,
+    WaitKind.EVENT.value,
+    WaitKind.CHILD.value,
+    WaitKind.MAP.value,
+    WaitKind.TASK.value,
+    WaitKind.SEVERAL.value,
+    WaitKind.LIMIT.value,
+)
+_READS_MAIL = (WaitKind.SIGNAL.value, WaitKind.EVENT.value)
 _CLAIMABLE = sorted(status.value for status in CLAIMABLE_STATUSES)
 
 
@@ -44,6 +60,11 @@ def load_clock(alias: str) -> datetime:
     return Database(alias, None, 0).now()
 
 
+def list_schedules(alias: str) -> list[Schedule]:
+    """Return all schedules, ordered by name."""
+    return OrmScheduleStore(alias).list_schedules()
+
+
 def list_overdue(
     alias: str, *, queues: Collection[str] | None = None, limit: int = 1000
 ) -> list[Execution]:
@@ -55,14 +76,17 @@ def list_overdue(
 
 
 def list_lags(alias: str, late_by: timedelta) -> list[Lag]:
-    """Return what has been overdue for longer than `late_by`, ordered by queue, then guarantee."""
+    """Return what has been overdue for longer than `late_by`, ordered by queue, then guarantee.
+
+    Left out are queues of which nothing may be claimed now, because they are paused or full.
+    """
     rows = (
         _overdue(alias, late_by)
         .values("queue", "guarantee")
         .annotate(count=Count("id"), since=Min("wake_at"))
         .order_by("queue", "guarantee")
     )
-    return [
+    lags = [
         Lag(
             queue=row["queue"],
             guarantee=Guarantee(row["guarantee"]),
@@ -71,20 +95,41 @@ def list_lags(alias: str, late_by: timedelta) -> list[Lag]:
         )
         for row in rows
     ]
+    held_up = find_held_up(alias, {lag.queue for lag in lags})
+    return [
+        lag for lag in lags if lag.queue not in held_up or lag.guarantee is Guarantee.FOREGROUND
+    ]
+
+
+def find_held_up(alias: str, names: Collection[str]) -> set[str]:
+    """Return those of the queues whose control lets nothing be claimed now."""
+    if not names:
+        return set()
+    db = Database(alias, None, 0)
+    controlled = {queue.name for queue in list_queues(db) if queue.is_controlled}
+    return {
+        name
+        for name in controlled.intersection(names)
+        if not queue_claiming.count_due(db, Lines(), name, 1)
+    }
 
 
 def list_stuck(alias: str, limit: int = 100) -> list[Execution]:
     """Return live executions that nothing would ever wake again. There must be none.
 
-    They have no alarm, and wait for no signal, or for one that is in their mailbox already.
+    They have no alarm, and wait for nothing that comes from outside, or for a signal that is in
+    their mailbox already, or in no line of a limit.
     """
     arrived = WorkflowSignal.objects.filter(
         execution_id=OuterRef("pk"),
         name=OuterRef("waiting_for"),
         status=SignalStatus.PENDING.value,
     )
+    in_line = LimitTicket.objects.filter(execution_id=OuterRef("pk"), admitted_at__isnull=True)
     rows = WorkflowExecution.objects.using(alias).filter(
-        Q(Exists(arrived)) | ~Q(waiting_kind=WaitKind.SIGNAL.value),
+        (Q(waiting_kind__in=_READS_MAIL) & Q(Exists(arrived)))
+        | (Q(waiting_kind=WaitKind.LIMIT.value) & ~Q(Exists(in_line)))
+        | ~Q(waiting_kind__in=WAITS_FOR_OTHERS),
         status__in=_CLAIMABLE,
         wake_at__isnull=True,
     )

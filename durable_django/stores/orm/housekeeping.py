@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from durable_django.domain.status import TERMINAL_STATUSES, ExecutionStatus
 from durable_django.models import WorkflowExecution
@@ -41,4 +41,9 @@ def _finished(
     # looked for, or SQLite would take the index of the statuses and sort a million rows.
     unwanted = sorted(str(status) for status in TERMINAL_STATUSES.difference(statuses))
     rows = WorkflowExecution.objects.using(db.alias).filter(finished_at__lt=before)
+    # What a parent waited for, it reads when it goes on: it may be paused for months.
+    parents = WorkflowExecution.objects.using(db.alias).filter(
+        pk=OuterRef("parent_id"), finished_at__isnull=True
+    )
+    rows = rows.exclude(~Q(parent_wait="") & Exists(parents))
     return rows.exclude(status__in=unwanted) if unwanted else rows

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -31,8 +31,32 @@ def renew(db: Database, claims: Iterable[Claim], lease: timedelta) -> set[UUID]:
     held = list(claims)
     renewed: set[UUID] = set()
     for begin in range(0, len(held), _RENEWED_AT_ONCE):
-        renewed |= _renew(db, held[begin : begin + _RENEWED_AT_ONCE], lease)
+        batch = held[begin : begin + _RENEWED_AT_ONCE]
+        if not db.dialect.skip_locked or len(batch) == 1:  # one writer, or one row
+            renewed |= _renew(db, batch, lease)
+            continue
+        if db.dialect.can_claim_in_one:
+            renewed |= _renew_free(db, batch, lease)
+        # What is being written now is waited for without holding another: a child that ends
+        # holds its own row and waits for its parent's.
+        for claim in batch:
+            if claim.execution_id not in renewed:
+                renewed |= _renew(db, [claim], lease)
     return renewed
+
+
+def _renew_free(db: Database, held: list[Claim], lease: timedelta) -> set[UUID]:
+    """Renew those whose rows nobody has locked, waiting for none."""
+    lease_end = db.moment().plus(lease)
+    params = [param for claim in held for param in key_of(db, claim)]
+    any_held = " OR ".join([f"({HELD})"] * len(held))
+    sql = (
+        f"WITH free AS MATERIALIZED (SELECT id AS free_id FROM {EXECUTIONS}"
+        f" WHERE {any_held} {db.dialect.skip_locked})"
+        f" UPDATE {EXECUTIONS} SET order_at = {db.order_of(lease_end)}, wake_at = {lease_end}"
+        " FROM free WHERE id = free_id RETURNING id"
+    )
+    return {to_uuid(key) for [key] in db.fetch(sql, params)}
 
 
 def _renew(db: Database, held: list[Claim], lease: timedelta) -> set[UUID]:
@@ -82,12 +106,8 @@ def _adopt(db: Database, key: object, orphaned: str) -> bool:
     return db.execute(sql, [key]) == 1
 
 
-def next_alarm(db: Database, queues: Collection[str]) -> datetime | None:
-    alarms = [alarm for queue in sorted(set(queues)) if (alarm := _next_alarm(db, queue))]
-    return min(alarms, default=None)
-
-
-def _next_alarm(db: Database, queue: str) -> datetime | None:
+def next_alarm(db: Database, queue: str) -> datetime | None:
+    """Return the earliest alarm of a queue, if nothing controls it."""
     in_order = f"FROM {EXECUTIONS} {db.dialect.by_claim_index} WHERE queue = %s AND order_at"
     first = f"SELECT wake_at, order_at {in_order} IS NOT NULL ORDER BY order_at LIMIT 1"
     rows = db.fetch(first, [queue])

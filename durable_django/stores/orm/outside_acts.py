@@ -13,14 +13,18 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
+
 from durable_django.domain.error_record import ErrorRecord
 from durable_django.domain.execution import Execution
-from durable_django.domain.identifiers import new_id
-from durable_django.domain.signal import Signal
+from durable_django.domain.identifiers import groups_of, new_id
+from durable_django.domain.signal import Signal, wait_kind_of
 from durable_django.domain.status import TERMINAL_STATUSES, ExecutionStatus, WaitKind
 from durable_django.exceptions import InvalidTransitionError
 from durable_django.models import StepCheckpoint, WorkflowSignal
+from durable_django.stores.orm import limits
 from durable_django.stores.orm.database import Database
+from durable_django.stores.orm.prefixes import begins_with
 from durable_django.stores.orm.reading import load_execution
 from durable_django.stores.orm.rows import (
     CHECKPOINTS,
@@ -31,6 +35,7 @@ from durable_django.stores.orm.rows import (
     to_datetime,
     to_signal,
 )
+from durable_django.stores.orm.telling import tell
 
 _MAX_TRIES = 3
 
@@ -47,7 +52,8 @@ def add_signal(
             seen = _find_signal(db, execution_id, dedupe_key)
             if seen is not None:
                 return seen, False
-        if not _count_signal(db, execution_id, name):
+        # It takes the next position, under the row's lock.
+        if not tell(db, execution_id, wait_kind_of(name), name):
             return None
         return _insert_signal(db, execution_id, name, payload, dedupe_key), True
 
@@ -65,6 +71,8 @@ def request_cancel(db: Database, execution_id: UUID, reason: str, *, compensates
     sql = (
         f"UPDATE {EXECUTIONS} SET cancel_requested_at = {now}, cancel_reason = %s,"
         f" cancel_compensates = %s, updated_at = {now},"
+        # Else what was parked as poison would be parked again, and never end.
+        " recoveries = CASE status WHEN 'parked' THEN 0 ELSE recoveries END,"
         " pause_requested_at = CASE status WHEN 'running' THEN pause_requested_at END,"
         f" order_at = CASE status WHEN 'running' THEN order_at ELSE {db.order_of(now)} END,"
         f" wake_at = CASE status WHEN 'running' THEN wake_at ELSE {now} END,"
@@ -121,7 +129,14 @@ def resume(db: Database, execution_id: UUID) -> bool:
         " WHERE id = %s AND (status = 'paused' OR (pause_requested_at IS NOT NULL"
         " AND status IN ('pending', 'running', 'suspended')))"
     )
-    if db.execute(sql, [db.uuid(execution_id)]):
+
+    def write() -> bool:
+        if not db.execute(sql, [db.uuid(execution_id)]):
+            return False
+        limits.hold_back(db, execution_id)
+        return True
+
+    if db.transact(write):
         return True
     raise _refusal(load_execution(db, execution_id), "resumed", ("paused", "or asked to pause"))
 
@@ -169,7 +184,8 @@ def _is_hastened(db: Database, execution_id: UUID, key: str) -> bool:
     )
     attempts = db.execute(
         f"UPDATE {CHECKPOINTS} SET retry_at = {now} WHERE execution_id = %s AND call_key = %s"
-        f" AND status = 'failed' AND NOT is_final AND retry_at > {now}",
+        # A failed attempt that is tried again, or a poll that checks again.
+        f" AND status IN ('failed', 'intent') AND NOT is_final AND retry_at > {now}",
         found,
     )
     return timers + attempts > 0
@@ -198,23 +214,6 @@ def _find_signal(db: Database, execution_id: UUID, dedupe_key: str) -> Signal | 
     )
     row = rows.values_list(*SIGNAL_FIELDS).first()
     return None if row is None else to_signal(row)
-
-
-def _count_signal(db: Database, execution_id: UUID, name: str) -> bool:
-    """Take the next position under the row's lock, and wake what waits for the name."""
-    now = db.moment().now
-    is_awaited = (
-        "status = 'suspended' AND waiting_kind = 'signal' AND waiting_for = %s"
-        f" AND (wake_at IS NULL OR wake_at > {now})"
-    )
-    sql = (
-        f"UPDATE {EXECUTIONS} SET"
-        f" order_at = CASE WHEN {is_awaited} THEN {db.order_of(now)} ELSE order_at END,"
-        f" wake_at = CASE WHEN {is_awaited} THEN {now} ELSE wake_at END,"
-        f" signal_count = signal_count + 1, updated_at = {now}"
-        " WHERE id = %s AND status IN ('pending', 'running', 'suspended', 'paused', 'parked')"
-    )
-    return db.execute(sql, [name, name, db.uuid(execution_id)]) == 1
 
 
 def _insert_signal(
@@ -287,15 +286,27 @@ def _retry(db: Database, execution: Execution) -> bool:
         return False
     if not is_undoing:
         _reopen_failed_call(db, execution)
+    if execution.limit_key and execution.is_terminal:
+        limits.rejoin(db, execution)
+    elif execution.limit_key:
+        limits.hold_back(db, execution.id)
     return True
 
 
 def _reopen_failed_call(db: Database, execution: Execution) -> None:
     call = ErrorRecord.from_text(execution.error or "").call
     if call:
-        StepCheckpoint.objects.using(db.alias).filter(
-            execution_id=execution.id, key=call, status="failed", is_final=True
-        ).update(is_final=False)
+        rows = StepCheckpoint.objects.using(db.alias).filter(execution_id=execution.id)
+        failed = rows.filter(status="failed", is_final=True)
+        # With it the groups it stands in; of a group or a map, all that failed in it.
+        failed.filter(Q(key__in=groups_of(call)) | Q(begins_with("key", f"{call}/"))).update(
+            is_final=False
+        )
+        # A group that ran out of time is no failure of its own, nor is a map that tolerated the
+        # failure of an item; but the workflow did not go on.
+        rows.filter(key__in=groups_of(call), kind__in=("group", "map"), status="completed").update(
+            status="failed"
+        )
 
 
 def _forgotten(execution: Execution, *, is_undoing: bool) -> str:

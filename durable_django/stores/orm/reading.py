@@ -47,7 +47,9 @@ def load_execution(db: Database, execution_id: UUID) -> Execution:
 
 
 def find_execution_by_key(db: Database, workflow_name: str, key: str) -> Execution | None:
-    rows = WorkflowExecution.objects.using(db.alias).filter(workflow_name=workflow_name, key=key)
+    rows = WorkflowExecution.objects.using(db.alias).filter(
+        workflow_name=workflow_name, key=key, holds_key=True
+    )
     for row in rows.values_list(*EXECUTION_FIELDS):
         return to_execution(row)
     return None

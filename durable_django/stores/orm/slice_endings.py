@@ -9,8 +9,17 @@ import json
 
 from durable_django.domain.claim import Claim
 from durable_django.domain.error_record import ErrorRecord
-from durable_django.domain.status import ExecutionStatus, Interrupt, ParkReason
+from durable_django.domain.signal import EVENT_PREFIX
+from durable_django.domain.status import (
+    CheckpointKind,
+    ExecutionStatus,
+    Interrupt,
+    ParkReason,
+)
+from durable_django.domain.wait import ANY_NEWS
+from durable_django.models import EventSubscription
 from durable_django.ports.checkpoint_store import LeaseLost
+from durable_django.stores.orm import limits
 from durable_django.stores.orm.database import Database
 from durable_django.stores.orm.fencing import (
     HELD,
@@ -20,7 +29,9 @@ from durable_django.stores.orm.fencing import (
     uninterrupted,
     write_or_interrupt,
 )
+from durable_django.stores.orm.human_tasks import cancel_open
 from durable_django.stores.orm.rows import EXECUTIONS, SIGNALS, TIMERS
+from durable_django.stores.orm.telling import tell_parent
 
 _NO_ALARM = "order_at = NULL, wake_at = NULL, waiting_for = ''"
 
@@ -29,18 +40,18 @@ def complete(db: Database, claim: Claim, output: str) -> Interrupt | None:
     db.refuse_open_transaction()
 
     def write() -> bool:
-        if (
-            not claim.timers
-            and not claim.signals
-            and _complete(db, claim, output, signals_seen(claim))
-        ):
+        leaves_nothing = not (claim.timers or claim.signals or _has_more(claim))
+        # Whoever came to stand in line behind it since its claim waits for its place: see `limits`.
+        has_no_place = f"{signals_seen(claim)} AND limit_key = ''"
+        if leaves_nothing and _complete(db, claim, output, has_no_place):
             return True
         return db.slice_transact(write_all)
 
     def write_all() -> bool:
         if not _complete(db, claim, output, "1 = 1"):
             return False
-        _leave_behind(db, claim, "dead")
+        _leave_behind(db, claim, ExecutionStatus.COMPLETED, "dead")
+        _tell_of_end(db, claim, ExecutionStatus.COMPLETED)
         return True
 
     return write_or_interrupt(db, claim, write)
@@ -56,7 +67,7 @@ def begin_compensation(
         )
         if not db.execute(sql, [str(ending), _text(error), *key_of(db, claim)]):
             raise LeaseLost(claim.execution_id)
-        _leave_behind(db, claim, _fate_of_signals(ending, error))
+        _leave_behind(db, claim, ending, _fate_of_signals(ending, error))
 
     db.slice_transact(write)
     claim.status = ExecutionStatus.COMPENSATING
@@ -71,7 +82,8 @@ def finish(db: Database, claim: Claim, status: ExecutionStatus, error: ErrorReco
         )
         if not db.execute(sql, [_text(error), str(status), *key_of(db, claim)]):
             raise LeaseLost(claim.execution_id)
-        _leave_behind(db, claim, _fate_of_signals(status, error))
+        _leave_behind(db, claim, status, _fate_of_signals(status, error))
+        _tell_of_end(db, claim, status)
 
     db.slice_transact(write)
 
@@ -131,12 +143,46 @@ def _complete(db: Database, claim: Claim, output: str, condition: str) -> bool:
     return db.execute(sql, [output, *key_of(db, claim)]) == 1
 
 
-def _leave_behind(db: Database, claim: Claim, fate_of_signals: str) -> None:
+def _leave_behind(
+    db: Database, claim: Claim, status: ExecutionStatus, fate_of_signals: str
+) -> None:
     """Settle what nobody will ask for any more; the execution's row is locked."""
     execution_id = db.uuid(claim.execution_id)
     pending = "execution_id = %s AND status = 'pending'"
     db.execute(f"UPDATE {SIGNALS} SET status = %s WHERE {pending}", [fate_of_signals, execution_id])
     db.execute(f"UPDATE {TIMERS} SET status = 'cancelled' WHERE {pending}", [execution_id])
+    # What it waited for last is forgotten by a resume: only who completed has come by its waits.
+    if _subscribes(claim) or status is not ExecutionStatus.COMPLETED:
+        rows = EventSubscription.objects.using(db.alias)
+        rows.filter(execution_id=claim.execution_id).delete()
+    if _asks(claim):
+        cancel_open(db, claim.execution_id, db.moment())
+
+
+def _subscribes(claim: Claim) -> bool:
+    """Say whether it may be subscribed to events: it was, if it waited for any when it waited last."""
+    waiting_for = claim.execution.waiting_for
+    return waiting_for == ANY_NEWS or EVENT_PREFIX in waiting_for
+
+
+def _asks(claim: Claim) -> bool:
+    return any(checkpoint.kind is CheckpointKind.TASK for checkpoint in claim.checkpoints)
+
+
+def _has_more(claim: Claim) -> bool:
+    """Say whether more must be written at its end than its own row."""
+    execution = claim.execution
+    is_watched = execution.parent_wait or execution.limit_key
+    return bool(is_watched) or _subscribes(claim) or _asks(claim)
+
+
+def _tell_of_end(db: Database, claim: Claim, status: ExecutionStatus) -> None:
+    """Tell whoever waits for this end, in its transaction, and make room for the next."""
+    execution = claim.execution
+    if execution.parent_wait and execution.parent_id is not None:
+        tell_parent(db, execution, status)
+    # Last, so that nothing is waited for while the limit is locked.
+    limits.leave(db, claim.execution_id)
 
 
 def _fate_of_signals(ending: ExecutionStatus, error: ErrorRecord | None) -> str:

@@ -5,17 +5,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.claim import Claim
 from durable_django.domain.error_record import ErrorRecord
 from durable_django.domain.signal import Signal
-from durable_django.domain.status import ExecutionStatus, Interrupt, WaitKind
+from durable_django.domain.status import CheckpointKind, ExecutionStatus, Interrupt, WaitKind
 from durable_django.domain.wait import Suspension, Wait
-from durable_django.models import WorkflowTimer
+from durable_django.models import EventSubscription, WorkflowTimer
 from durable_django.ports.checkpoint_store import LeaseLost
-from durable_django.stores.orm.checkpoint_rows import insert_outcome
+from durable_django.stores.orm.checkpoint_rows import close_intent, insert_outcome
 from durable_django.stores.orm.database import Database, Moment
 from durable_django.stores.orm.fencing import (
     HELD,
@@ -26,7 +27,15 @@ from durable_django.stores.orm.fencing import (
     write_or_interrupt,
     write_unless_signalled,
 )
-from durable_django.stores.orm.rows import EXECUTIONS, SIGNALS, TIMERS, to_datetime
+from durable_django.stores.orm.human_tasks import cancel_open
+from durable_django.stores.orm.rows import EXECUTIONS, SIGNALS, TIMERS
+from durable_django.stores.orm.slice_opening import (
+    opens_anything,
+    register_timers,
+    timer_instants,
+    write_opened,
+)
+from durable_django.stores.orm.starting import WorkflowRows
 
 
 def fire_timer(db: Database, claim: Claim, checkpoint: Checkpoint) -> Interrupt | None:
@@ -57,6 +66,8 @@ def deliver_signal(
         _insert(db, claim, checkpoint, moment)
         if checkpoint.key in claim.timers:
             _end_timer(db, claim, checkpoint.key, "cancelled")
+        if checkpoint.kind is CheckpointKind.EVENT:
+            _unsubscribe(db, claim, [checkpoint.key])
         return True
 
     return write_or_interrupt(db, claim, lambda: db.slice_transact(write))
@@ -69,28 +80,65 @@ def expire_wait(db: Database, claim: Claim, checkpoint: Checkpoint) -> Interrupt
             return False
         _insert(db, claim, checkpoint, moment)
         _end_timer(db, claim, checkpoint.key, "fired")
+        if checkpoint.kind is CheckpointKind.EVENT:
+            _unsubscribe(db, claim, [checkpoint.key])
         return True
 
     return write_unless_signalled(db, claim, lambda: db.slice_transact(write))
 
 
-def suspend(db: Database, claim: Claim, wait: Wait) -> Interrupt | Suspension:
+def suspend(
+    db: Database, workflows: WorkflowRows, claim: Claim, wait: Wait
+) -> Interrupt | Suspension:
     db.refuse_open_transaction()
-    fire_at = _timer_instant(db, claim, wait) if wait.registers_timer else None
+    instants = timer_instants(db, claim, wait)
 
     def write() -> bool:
         moment = db.moment()
-        alarm = db.literal(fire_at) if fire_at else _alarm(db, wait, moment)
-        is_done = _let_go(db, claim, wait, moment, alarm)
-        if is_done and fire_at and wait.key not in claim.timers:
-            _register_timer(db, claim, wait.key, fire_at)
-        return is_done
+        alarm = _earliest_alarm(db, wait, instants, moment)
+        if not opens:
+            return _let_go(db, claim, wait, moment, alarm, _may_suspend(claim, wait, moment))
+        if not try_fence(db, claim, moment, _has_seen_news(claim, wait)):
+            return False
+        write_opened(db, workflows, claim, wait, moment)
+        register_timers(db, claim, instants)
+        # The row has been locked since the fence was proved: nothing can have changed.
+        return _let_go(db, claim, wait, moment, alarm, "1 = 1")
 
-    is_one_statement = fire_at is None or wait.key in claim.timers
-    once = write if is_one_statement else lambda: db.slice_transact(write)
-    if wait.kind is WaitKind.SIGNAL:
+    is_only_a_timer = not (wait.parts or wait.topic or wait.starting or wait.asking)
+    opens = opens_anything(wait) and not (is_only_a_timer and wait.key in claim.timers)
+    once = (lambda: db.slice_transact(write)) if opens else write
+    if wait.minds_news:
         return write_unless_signalled(db, claim, once)
     return write_or_interrupt(db, claim, once) or Suspension.SUSPENDED
+
+
+def settle(  # noqa: PLR0913 -- one transition
+    db: Database,
+    claim: Claim,
+    checkpoint: Checkpoint,
+    *,
+    fired: Collection[str],
+    released: Collection[str],
+    dropped: Collection[Checkpoint],
+    unless_news: bool,
+) -> Interrupt | Suspension:
+    def write() -> bool:
+        moment = db.moment()
+        if not try_fence(db, claim, moment, signals_seen(claim) if unless_news else "1 = 1"):
+            return False
+        for outcome in (checkpoint, *dropped):
+            if not close_intent(db, claim, outcome, moment):
+                _insert(db, claim, outcome, moment)
+        for key in fired:
+            _end_timer(db, claim, key, "fired")
+        _release(db, claim, [key for key in released if key not in fired], moment)
+        return True
+
+    if unless_news:
+        return write_unless_signalled(db, claim, lambda: db.slice_transact(write))
+    interrupt = write_or_interrupt(db, claim, lambda: db.slice_transact(write))
+    return interrupt or Suspension.SUSPENDED
 
 
 def release(db: Database, claim: Claim, wait: Wait) -> None:
@@ -112,10 +160,17 @@ def abandon(db: Database, claim: Claim, error: ErrorRecord, delay: timedelta) ->
         raise LeaseLost(claim.execution_id)
 
 
-def _let_go(db: Database, claim: Claim, wait: Wait, moment: Moment, alarm: str | None) -> bool:
-    condition = uninterrupted(moment)
-    if wait.kind is WaitKind.SIGNAL:
-        condition += f" AND {signals_seen(claim)}"
+def _may_suspend(claim: Claim, wait: Wait, moment: Moment) -> str:
+    return f"{uninterrupted(moment)} AND {_has_seen_news(claim, wait)}"
+
+
+def _has_seen_news(claim: Claim, wait: Wait) -> str:
+    return signals_seen(claim) if wait.minds_news else "1 = 1"
+
+
+def _let_go(
+    db: Database, claim: Claim, wait: Wait, moment: Moment, alarm: str | None, condition: str
+) -> bool:
     if claim.status is ExecutionStatus.COMPENSATING:
         wakes_at = alarm or "NULL"
     elif alarm is None:
@@ -145,32 +200,36 @@ def _alarm(db: Database, wait: Wait, moment: Moment) -> str | None:
     return None if wait.alarm is None else db.literal(wait.alarm)
 
 
-def _timer_instant(db: Database, claim: Claim, wait: Wait) -> datetime:
-    """Return when the wait's timer fires: as it was first registered, else as the wait says."""
-    known = claim.timers.get(wait.key)
-    if known is not None:
-        return known.fire_at
-    if claim.execution.epoch:
-        # Before a retry its timer may have been cancelled unfired: that instant still counts.
-        rows = WorkflowTimer.objects.using(db.alias).filter(
-            execution_id=claim.execution_id, key=wait.key, status="cancelled"
-        )
-        for fire_at in rows.values_list("fire_at", flat=True):
-            return to_datetime(fire_at)
-    if wait.after is not None:
-        return db.now() + wait.after
-    if wait.alarm is None:
-        raise ValueError(f"The wait {wait.key!r} registers a timer and says no instant.")
-    return wait.alarm
+def _earliest_alarm(
+    db: Database, wait: Wait, instants: Mapping[str, datetime], moment: Moment
+) -> str | None:
+    """Return the alarm: the earliest timer, or what a part says beside."""
+    if not wait.parts and not wait.registers_timer:
+        return _alarm(db, wait, moment)
+    alarms = list(instants.values())
+    for part in wait.parts or (wait,):
+        # With a timer that counts from now, the alarm is another one, beside it.
+        if part.alarm is not None and (not part.registers_timer or part.after is not None):
+            alarms.append(part.alarm)
+        elif part.after is not None and not part.registers_timer:
+            alarms.append(db.now() + part.after)
+    return db.literal(min(alarms)) if alarms else None
 
 
-def _register_timer(db: Database, claim: Claim, key: str, fire_at: datetime) -> None:
-    WorkflowTimer.objects.using(db.alias).bulk_create(
-        [WorkflowTimer(execution_id=claim.execution_id, key=key, fire_at=fire_at)],
-        update_conflicts=True,
-        update_fields=["fire_at", "status"],
-        unique_fields=None if db.connection.vendor == "mysql" else ["execution", "key"],
-    )
+def _release(db: Database, claim: Claim, keys: Sequence[str], moment: Moment) -> None:
+    """Withdraw what these calls wait with: timers, subscriptions, tasks."""
+    if not keys:
+        return
+    own = {"execution_id": claim.execution_id}
+    timers = WorkflowTimer.objects.using(db.alias).filter(**own, key__in=keys, status="pending")
+    timers.update(status="cancelled")
+    _unsubscribe(db, claim, keys)
+    cancel_open(db, claim.execution_id, moment, keys)
+
+
+def _unsubscribe(db: Database, claim: Claim, keys: Sequence[str]) -> None:
+    rows = EventSubscription.objects.using(db.alias)
+    rows.filter(execution_id=claim.execution_id, call_key__in=keys).delete()
 
 
 def _insert(db: Database, claim: Claim, checkpoint: Checkpoint, moment: Moment) -> None:

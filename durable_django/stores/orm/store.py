@@ -18,25 +18,30 @@ from durable_django.domain.timer import Timer
 from durable_django.domain.wait import Suspension, Wait
 from durable_django.ports.clock import Clock
 from durable_django.stores.orm import (
+    children,
     claiming,
     events,
     forking,
     housekeeping,
     leasing,
+    map_children,
     outside_acts,
     reading,
     slice_endings,
+    slice_opening,
     slice_steps,
     slice_waits,
     starting,
 )
 from durable_django.stores.orm.database import Database
+from durable_django.stores.orm.human_tasks_store import OrmTaskStore
+from durable_django.stores.orm.queue_store import OrmQueueStore
 
 PRIORITY_SECONDS = 10
 T = TypeVar("T")
 
 
-class OrmCheckpointStore:
+class OrmCheckpointStore(OrmTaskStore, OrmQueueStore):
     """Implements `CheckpointStore`; each method is one statement or one short transaction.
 
     Needs `USE_TZ = True` and a database whose `TIME_ZONE` option is not set. What a slice writes
@@ -134,9 +139,6 @@ class OrmCheckpointStore:
 
     # --- claiming and leases ---
 
-    def claim_due(self, queue: str, limit: int, lease: timedelta, owner: str) -> list[Claim]:
-        return claiming.claim_due(self._db, queue, limit, lease, owner)
-
     def claim_one(self, execution_id: UUID, lease: timedelta, owner: str) -> Claim | None:
         return claiming.claim_one(self._db, execution_id, lease, owner)
 
@@ -157,12 +159,6 @@ class OrmCheckpointStore:
 
     def adopt_orphans(self, limit: int, grace: timedelta = timedelta(0)) -> list[UUID]:
         return leasing.adopt_orphans(self._db, limit, grace)
-
-    def next_alarm(self, queues: Collection[str]) -> datetime | None:
-        return leasing.next_alarm(self._db, queues)
-
-    def count_due(self, queue: str, limit: int) -> int:
-        return leasing.count_due(self._db, queue, limit)
 
     # --- what a slice writes ---
 
@@ -196,7 +192,75 @@ class OrmCheckpointStore:
         return slice_waits.expire_wait(self._db, claim, checkpoint)
 
     def suspend(self, claim: Claim, wait: Wait) -> Interrupt | Suspension:
-        return slice_waits.suspend(self._db, claim, wait)
+        return slice_waits.suspend(self._db, self._workflows, claim, wait)
+
+    def open_waits(self, claim: Claim, wait: Wait) -> Interrupt | None:
+        return slice_opening.open_waits(self._db, self._workflows, claim, wait)
+
+    def settle(
+        self,
+        claim: Claim,
+        checkpoint: Checkpoint,
+        *,
+        fired: Collection[str] = (),
+        released: Collection[str] = (),
+        dropped: Collection[Checkpoint] = (),
+        unless_news: bool = False,
+    ) -> Interrupt | Suspension:
+        return slice_waits.settle(
+            self._db,
+            claim,
+            checkpoint,
+            fired=fired,
+            released=released,
+            dropped=dropped,
+            unless_news=unless_news,
+        )
+
+    def start_child(
+        self, claim: Claim, checkpoint: Checkpoint, child: NewExecution
+    ) -> Interrupt | None:
+        return slice_opening.start_child(self._db, self._workflows, claim, checkpoint, child)
+
+    def start_map_children(
+        self, claim: Claim, call: str, children: Sequence[NewExecution]
+    ) -> Interrupt | None:
+        return map_children.start_map_children(self._db, self._workflows, claim, call, children)
+
+    def settle_map(
+        self, claim: Claim, checkpoint: Checkpoint, compensation: str
+    ) -> Interrupt | None:
+        return map_children.settle_map(self._db, claim, checkpoint, compensation)
+
+    # --- children, items, subscribers ---
+
+    def find_executions(self, ids: Collection[UUID]) -> dict[UUID, Execution]:
+        return children.find_executions(self._db, ids)
+
+    def list_children(
+        self,
+        parent_id: UUID,
+        *,
+        keys: Collection[str] | None = None,
+        open_only: bool = False,
+        after: UUID | None = None,
+        limit: int = 100,
+    ) -> list[Execution]:
+        return children.list_children(
+            self._db, parent_id, keys=keys, open_only=open_only, after=after, limit=limit
+        )
+
+    def count_children(self, parent_id: UUID, call: str) -> dict[ExecutionStatus, int]:
+        return children.count_children(self._db, parent_id, call)
+
+    def list_calls(self, execution_id: UUID) -> list[Checkpoint]:
+        return children.list_calls(self._db, execution_id)
+
+    def list_items(self, execution_id: UUID, keys: Collection[str]) -> list[Checkpoint]:
+        return children.list_items(self._db, execution_id, keys)
+
+    def list_subscribers(self, topic: str, *, after: UUID | None, limit: int) -> list[UUID]:
+        return children.list_subscribers(self._db, topic, after=after, limit=limit)
 
     def record_progress(self, claim: Claim, progress: dict[str, object]) -> None:
         slice_endings.record_progress(self._db, claim, progress)

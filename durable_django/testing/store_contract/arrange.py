@@ -13,6 +13,7 @@ from durable_django.domain.claim import Claim
 from durable_django.domain.execution import Execution
 from durable_django.domain.signal import Signal
 from durable_django.domain.status import ExecutionStatus, Interrupt, ParkReason, WaitKind
+from durable_django.domain.task import Task
 from durable_django.domain.timer import Timer
 from durable_django.domain.wait import Suspension, Wait
 from durable_django.ports.checkpoint_store import CheckpointStore
@@ -27,7 +28,9 @@ LEASE = timedelta(seconds=30)
 ANA = "0b3a4a52-7c1e-4d49-9a53-0d5f0a3f5a01"
 BEN = "0b3a4a52-7c1e-4d49-9a53-0d5f0a3f5a02"
 
-Snapshot = tuple[Execution, list[Checkpoint], list[Timer], list[Signal]]
+Snapshot = tuple[
+    Execution, list[Checkpoint], list[Timer], list[Signal], list[Task], list[Execution]
+]
 
 RETRY_LATER = Wait(kind=WaitKind.RETRY, name="charge", key="charge", after=HOUR)
 FOR_PACKED = Wait(kind=WaitKind.SIGNAL, name="packed", key="packed")
@@ -83,6 +86,8 @@ def look(store: CheckpointStore, execution_id: UUID) -> Snapshot:
         store.list_checkpoints(execution_id),
         store.list_timers(execution_id),
         store.list_signals(execution_id),
+        store.list_tasks(execution_id),
+        store.list_children(execution_id),
     )
 
 

@@ -62,6 +62,19 @@ class ForkingContract:
         copied = [(row.key, row.attempt) for row in store.list_checkpoints(fork.id)]
         assert copied == [("charge", 1), ("charge", 2)]
 
+    def test_items_of_a_map_come_along_with_their_map(self, store: CheckpointStore) -> None:
+        held = begin(store)
+        keys = [f"load/{number}" for number in range(300)]
+        for key in keys:
+            item = make_outcome(held.execution_id, key, kind=CheckpointKind.ITEM)
+            store.record_outcome(held, item)
+        store.record_outcome(held, make_outcome(held.execution_id, "load", kind=CheckpointKind.MAP))
+
+        after, at = _fork(store, held.execution, 2), _fork(store, held.execution, 1)
+
+        assert [row.key for row in store.list_items(after.id, keys)] == sorted(keys)
+        assert (len(store.list_items(at.id, keys)), len(store.list_calls(after.id))) == (0, 1)
+
     def test_what_was_undone_comes_along_as_undone_and_its_undo_does_not(
         self, store: CheckpointStore
     ) -> None:

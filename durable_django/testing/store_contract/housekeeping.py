@@ -103,6 +103,7 @@ class HousekeepingContract:
         assert store.list_checkpoints(doomed.execution_id) == []
         assert store.list_timers(doomed.execution_id) == []
         assert store.list_signals(doomed.execution_id) == []
+        assert store.list_tasks(doomed.execution_id) == []
         assert look(store, kept.execution_id) == before
 
     def test_the_key_of_what_was_deleted_is_free_again(

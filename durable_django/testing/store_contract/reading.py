@@ -90,6 +90,26 @@ class ReadingContract:
 
         assert [(one.position, one.key, one.attempt) for one in listed] == sorted(places)
 
+    def test_calls_are_listed_without_the_items_of_maps_and_their_undos(
+        self, store: CheckpointStore
+    ) -> None:
+        held = begin(store)
+        for position, key, kind in [
+            (2, "charge", CheckpointKind.STEP),
+            (1, "load", CheckpointKind.MAP),
+            (1, "load/7", CheckpointKind.ITEM),
+            (1, "load/8", CheckpointKind.ITEM),
+            (3, "~undo/charge", CheckpointKind.UNDO),
+            (3, "~undo/load/8", CheckpointKind.UNDO),
+        ]:
+            row = make_outcome(held.execution_id, key, position=position, kind=kind)
+            store.record_outcome(held, row)
+
+        listed = store.list_calls(held.execution_id)
+
+        assert [row.key for row in listed] == ["load", "charge", "~undo/charge"]
+        assert set(listed) <= set(store.list_checkpoints(held.execution_id))
+
     def test_timers_are_listed_by_instant_then_key(
         self, store: CheckpointStore, clock: ManualClock
     ) -> None:
@@ -108,6 +128,7 @@ class ReadingContract:
         nobody = new_id()
 
         assert store.list_checkpoints(nobody) == []
+        assert store.list_calls(nobody) == []
         assert store.list_timers(nobody) == []
         assert store.list_signals(nobody) == []
         assert store.list_executions() == []
@@ -118,7 +139,7 @@ class ReadingContract:
         store.add_signal(held.execution_id, "packed", "1")
         suspend(store, held, AN_HOUR)
 
-        _, checkpoints, timers, signals = look(store, other.execution_id)
+        _, checkpoints, timers, signals = look(store, other.execution_id)[:4]
 
         assert (checkpoints, timers, signals) == ([], [], [])
 
@@ -136,7 +157,7 @@ class ReadingContract:
         )
         store.complete(held, text)
 
-        execution, [charge, ship], _, [signal] = look(store, execution_id)
+        execution, [charge, ship], _, [signal] = look(store, execution_id)[:4]
         assert (execution.input, execution.output) == (text, text)
         assert (charge.input, charge.output, ship.error) == (text, text, text)
         assert signal.payload == text
@@ -203,7 +224,7 @@ class ReadingContract:
             ),
         )
 
-        execution, [checkpoint], [timer], _ = look(store, held.execution_id)
+        execution, [checkpoint], [timer], _ = look(store, held.execution_id)[:4]
 
         assert execution.created_at == clock.now()
         assert (execution.expires_at, checkpoint.retry_at) == (instant, instant)

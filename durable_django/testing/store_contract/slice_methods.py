@@ -6,12 +6,27 @@ import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
+from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.claim import Claim
-from durable_django.domain.status import CheckpointKind, ExecutionStatus, ParkReason, WaitKind
+from durable_django.domain.execution import NewExecution
+from durable_django.domain.status import (
+    CheckpointKind,
+    CheckpointStatus,
+    ExecutionStatus,
+    ParkReason,
+    WaitKind,
+)
 from durable_django.domain.wait import Wait
 from durable_django.ports.checkpoint_store import CheckpointStore
-from durable_django.testing.factories import make_checkpoint, make_error, make_outcome
+from durable_django.testing.factories import (
+    make_asking,
+    make_checkpoint,
+    make_error,
+    make_new_execution,
+    make_outcome,
+)
 from durable_django.testing.store_contract.arrange import (
     AN_HOUR,
     AT_ONCE,
@@ -26,12 +41,12 @@ SliceMethod = Callable[[CheckpointStore, Claim], object]
 def begin_furnished(store: CheckpointStore, **fields: Any) -> Claim:
     """Claim an execution on which every slice method could write.
 
-    It has a completed step `reserve`, an open attempt of `charge`, a pending timer `cooling_off`
-    and a pending signal `packed` that the claim has seen.
+    It has a completed step `reserve`, an open attempt of `charge`, a pending timer `cooling_off`,
+    a pending signal `packed` that the claim has seen, and an open task `approve`.
     """
     held = begin(store, **fields)
     store.record_outcome(held, make_outcome(held.execution_id, "reserve"))
-    store.suspend(held, AN_HOUR)
+    store.suspend(held, replace(AN_HOUR, asking=(make_asking(held.execution_id),)))
     store.add_signal(held.execution_id, "packed", "1")
     store.request_pause(held.execution_id)
     store.resume(held.execution_id)
@@ -50,6 +65,31 @@ def _undo(held: Claim) -> Any:
 
 def _undone(held: Claim) -> Any:
     return make_outcome(held.execution_id, "reserve")
+
+
+def _child(held: Claim, key: str, kind: WaitKind = WaitKind.NOTHING) -> NewExecution:
+    """Return what a call starts."""
+    return make_new_execution(
+        parent_id=held.execution_id, parent_key=key, parent_wait=kind, depth=1
+    )
+
+
+def _starting(held: Claim) -> Wait:
+    """Return the wait for a child that is started with it."""
+    child = _child(held, "invoice", WaitKind.CHILD)
+    attempt = make_checkpoint(
+        held.execution_id,
+        "invoice",
+        kind=CheckpointKind.CHILD,
+        position=3,
+        idempotency_key=str(child.id),
+    )
+    return Wait(kind=WaitKind.CHILD, name="invoice", key="invoice", starting=((attempt, child),))
+
+
+def _ask(held: Claim) -> Checkpoint:
+    """Return the open attempt that asks."""
+    return next(row for row in held.checkpoints if row.kind is CheckpointKind.TASK)
 
 
 SLICE_METHODS: dict[str, SliceMethod] = {
@@ -79,6 +119,29 @@ SLICE_METHODS: dict[str, SliceMethod] = {
     "expire_wait": lambda store, held: store.expire_wait(
         held, _outcome(held, "cooling_off", kind=CheckpointKind.SIGNAL)
     ),
+    "expire_task": lambda store, held: store.expire_task(
+        held, replace(_ask(held), status=CheckpointStatus.FAILED, is_final=True)
+    ),
+    "remind_task": lambda store, held: store.remind_task(held, UUID(_ask(held).idempotency_key)),
+    "escalate_task": lambda store, held: store.escalate_task(
+        held, UUID(_ask(held).idempotency_key)
+    ),
+    "open_waits": lambda store, held: store.open_waits(held, _starting(held)),
+    "settle": lambda store, held: store.settle(
+        held,
+        _outcome(held, "prepare", kind=CheckpointKind.GROUP),
+        released=["cooling_off"],
+        dropped=[_outcome(held, "charge", status=CheckpointStatus.FAILED, position=2)],
+    ),
+    "start_child": lambda store, held: store.start_child(
+        held, _outcome(held, "invoice", kind=CheckpointKind.CHILD), _child(held, "invoice")
+    ),
+    "start_map_children": lambda store, held: store.start_map_children(
+        held, "items", [_child(held, f"items/{item}", WaitKind.MAP) for item in "ab"]
+    ),
+    "settle_map": lambda store, held: store.settle_map(
+        held, _outcome(held, "charge", position=2), ""
+    ),
     "suspend": lambda store, held: store.suspend(
         held,
         Wait(kind=WaitKind.TIMER, name="nap", key="nap", after=HOUR, registers_timer=True),
@@ -103,6 +166,14 @@ INTERRUPTIBLE = (
     "fire_timer",
     "deliver_signal",
     "expire_wait",
+    "expire_task",
+    "remind_task",
+    "escalate_task",
+    "open_waits",
+    "settle",
+    "start_child",
+    "start_map_children",
+    "settle_map",
     "suspend",
     "complete",
 )

@@ -6,9 +6,10 @@ from uuid import UUID
 
 import pytest
 
-from durable_django.domain.status import ExecutionStatus, Guarantee, WaitKind
+from durable_django.domain.status import ExecutionStatus, Guarantee, QueueMode, WaitKind
 from durable_django.domain.wait import Wait
-from durable_django.models import WorkflowExecution, WorkflowSignal
+from durable_django.domain.work_queue import QueueChange
+from durable_django.models import LimitTicket, WorkflowExecution, WorkflowSignal
 from durable_django.stores.orm import health
 from durable_django.stores.orm.store import OrmCheckpointStore
 from durable_django.testing import make_new_execution
@@ -83,6 +84,38 @@ def test_lags_are_told_by_queue_and_guarantee(store: OrmCheckpointStore):
     assert lags[0].since < lags[1].since
 
 
+class TestLagsOfControlledQueues:
+    @pytest.mark.parametrize(
+        ("change", "is_late"),
+        [
+            ({"mode": QueueMode.PAUSED}, False),
+            ({"mode": QueueMode.DRAINING}, False),
+            ({"max_running": 1}, False),
+            ({"max_running": 2}, True),
+        ],
+    )
+    def test_what_may_not_be_claimed_is_not_late(
+        self, store: OrmCheckpointStore, change: dict[str, Any], *, is_late: bool
+    ):
+        store.claim_one(insert(store), LEASE, "w")
+        set_alarm(insert(store), timedelta(hours=1))
+        store.change_queue("default", QueueChange(**change))
+
+        lags = health.list_lags("default", timedelta(minutes=1))
+
+        assert [lag.queue for lag in lags] == ["default"] * is_late
+
+    def test_what_only_its_own_process_advances_is_late_all_the_same(
+        self, store: OrmCheckpointStore
+    ):
+        set_alarm(insert(store, guarantee=Guarantee.FOREGROUND), timedelta(hours=1))
+        store.change_queue("default", QueueChange(mode=QueueMode.PAUSED))
+
+        [lag] = health.list_lags("default", timedelta(minutes=1))
+
+        assert lag.guarantee is Guarantee.FOREGROUND
+
+
 class TestStuck:
     def test_what_waits_with_reason_is_not_stuck(self, store: OrmCheckpointStore):
         insert(store)
@@ -92,6 +125,27 @@ class TestStuck:
         other = insert(store)
         suspend(store, other, Wait(kind=WaitKind.SIGNAL, name="packed", key="packed"))
         store.add_signal(other, "else", "null")
+
+        assert health.list_stuck("default") == []
+
+    def test_what_a_limit_holds_back_is_not_stuck(self, store: OrmCheckpointStore):
+        limit = {"limit_key": "shop.order/7", "limit_max": 1}
+        insert(store, **limit)
+        insert(store, **limit)
+
+        assert health.list_stuck("default") == []
+
+    def test_what_waits_in_no_line_is_stuck(self, store: OrmCheckpointStore):
+        limit = {"limit_key": "shop.order/7", "limit_max": 1}
+        insert(store, **limit)
+        held_back = insert(store, **limit)
+        LimitTicket.objects.filter(execution_id=held_back).delete()
+
+        assert [e.id for e in health.list_stuck("default")] == [held_back]
+
+    @pytest.mark.parametrize("kind", [WaitKind.CHILD, WaitKind.TASK, WaitKind.SEVERAL])
+    def test_what_somebody_else_ends_is_not_stuck(self, store: OrmCheckpointStore, kind: WaitKind):
+        suspend(store, insert(store), Wait(kind=kind, name="packed", key="packed"))
 
         assert health.list_stuck("default") == []
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -44,6 +45,35 @@ class TestClaiming:
             claimed = at_once(*[partial(store.claim_due, "default", 5, LEASE, "ana")] * 4)
 
             assert sorted(len(claims) for claims in claimed) == [0, 0, 0, 1]
+
+    @pytest.mark.skipif(
+        connection.vendor != "postgresql", reason="it passes over locked rows there"
+    )
+    def test_a_renewal_holds_no_row_while_it_waits_for_another(
+        self, store: OrmCheckpointStore
+    ) -> None:
+        free, taken = begin(store), begin(store)
+        rows = WorkflowExecution.objects.filter(pk=free.execution_id)
+        before = rows.get().wake_at
+
+        def end_of_a_child() -> object:
+            with transaction.atomic():
+                WorkflowExecution.objects.select_for_update().get(pk=taken.execution_id)
+                is_held.set()
+                deadline = time.monotonic() + 5
+                while rows.get().wake_at == before and time.monotonic() < deadline:
+                    time.sleep(0.01)
+                return rows.get().wake_at
+
+        def renew() -> set[UUID]:
+            assert is_held.wait(5)
+            return store.renew([free, taken], LEASE)
+
+        is_held = Event()
+        seen, renewed = at_once(end_of_a_child, renew)
+
+        assert seen != before
+        assert renewed == {free.execution_id, taken.execution_id}
 
     def test_batches_are_disjoint_and_miss_nothing(self, store: OrmCheckpointStore) -> None:
         new = [make_new_execution() for _ in range(40)]

@@ -12,7 +12,9 @@ from django.test.utils import CaptureQueriesContext
 
 from durable_django.domain.status import WaitKind
 from durable_django.domain.wait import Wait
+from durable_django.domain.work_queue import QueueChange
 from durable_django.stores.orm.store import OrmCheckpointStore
+from durable_django.stores.orm.work_queues import BELIEVED_S, QueueControls
 from durable_django.testing import make_checkpoint, make_new_execution, make_outcome
 from tests.stores.orm.test_races import FOR_PACKED, LEASE, begin
 
@@ -58,6 +60,12 @@ class TestStarting:
 
 
 class TestClaiming:
+    @pytest.fixture(autouse=True)
+    def _knows_which_queues_are_controlled(self, store: OrmCheckpointStore) -> None:
+        # It asks once a second, and here the second does not pass.
+        store._controls = QueueControls(monotonic=lambda: 0.0)
+        store.count_due("default", 1)
+
     @pytest.mark.parametrize("size", [1, 20])
     def test_first_claims_cost_the_same_however_many(
         self, store: OrmCheckpointStore, size: int
@@ -90,10 +98,63 @@ class TestClaiming:
             == (looks[connection.vendor])
         )
 
+    def test_a_claim_under_a_control_is_a_few_more_however_many(
+        self, store: OrmCheckpointStore
+    ) -> None:
+        store.change_queue("default", QueueChange(max_running=25))
+        store.insert_executions([make_new_execution() for _ in range(20)])
+        store.count_due("default", 1)
+
+        # The lock and what it says; what is held; what has begun, and how long the line is; what
+        # is new; the claim, and the locks for it where there are any.
+        claim = {"sqlite": 7, "postgresql": 8, "mysql": 9}[connection.vendor]
+        assert count(lambda: store.claim_due("default", 50, LEASE, "ana")) == claim + BRACKETS
+
     def test_leases_are_renewed_in_one(self, store: OrmCheckpointStore) -> None:
         claims = [begin(store) for _ in range(20)]
 
         assert count(lambda: store.renew(claims, LEASE)) == 1
+
+
+class TestLimits:
+    def test_a_start_under_a_limit_costs_the_same_however_many(
+        self, store: OrmCheckpointStore
+    ) -> None:
+        store.insert_executions([make_new_execution(limit_key="a", limit_max=1)])
+
+        def start(size: int) -> int:
+            new = [make_new_execution(limit_key="a", limit_max=1) for _ in range(size)]
+            return count(lambda: store.insert_executions(new))
+
+        assert start(1) == start(100)
+
+    def test_an_end_under_a_limit_costs_the_same_however_many_wait(
+        self, store: OrmCheckpointStore
+    ) -> None:
+        def end(waiting: int) -> int:
+            new = [make_new_execution(limit_key="a", limit_max=1) for _ in range(waiting)]
+            store.insert_executions(new)
+            [claim] = store.claim_due("default", 5, LEASE, "ana")
+            return count(lambda: store.complete(claim, "null"))
+
+        assert end(2) == end(100)
+
+    def test_housekeeping_is_one_look_while_there_is_no_limit(
+        self, store: OrmCheckpointStore
+    ) -> None:
+        assert count(lambda: store.admit_waiting(100)) == 1
+
+
+def test_queues_are_looked_up_once_a_second(store: OrmCheckpointStore) -> None:
+    now = 0.0
+    store._controls = QueueControls(monotonic=lambda: now)
+
+    first = count(lambda: store.count_due("default", 1))
+    again = count(lambda: store.count_due("mail", 1))
+    now = BELIEVED_S
+    later = count(lambda: store.count_due("default", 1))
+
+    assert (first, again, later) == (2, 1, 2)
 
 
 class TestSlice:
