@@ -24,7 +24,7 @@ from durable_django.engine.forking import ForkPlan
 from durable_django.engine.recovery_scanner import RecoveryReport
 from durable_django.engine.workflow_function import StartOptions
 from durable_django.exceptions import ExecutionNotFoundError
-from durable_django.runtime import engine
+from durable_django.runtime import engine, schedule_keeper
 
 ExecutionId = UUID | str
 
@@ -114,6 +114,33 @@ def send_signal(
     """Do as `signal` does, and say whether the signal is new or its dedupe key was known."""
     return engine().acts.send_signal(
         to_id(execution_id), name, payload, dedupe_key=dedupe_key, reason=reason, by=by
+    )
+
+
+def broadcast(
+    name: str, payload: Any = None, *, key: str = "", reason: str = "", by: Actor = CODE
+) -> int:
+    """Tell every execution that waits for this event now; return how many were told.
+
+    They wait with `ctx.wait_event(name, key)`. Who comes later hears nothing of it: what must not
+    be missed is sent as a signal. It is written in the caller's transaction, to all or nobody.
+
+    Raises:
+        PayloadError: The payload is not JSON-storable.
+        DefinitionError: The name or the key is not legal.
+    """
+    return engine().broadcasts.broadcast(name, payload, key=key, reason=reason, by=by)
+
+
+def list_children(
+    execution_id: ExecutionId, *, after: ExecutionId | None = None, limit: int = 100
+) -> list[Execution]:
+    """Return up to `limit` executions that this one started, that come after one.
+
+    Ordered by id, which is: oldest first, to the millisecond.
+    """
+    return engine().store.list_children(
+        to_id(execution_id), after=None if after is None else to_id(after), limit=limit
     )
 
 
@@ -251,8 +278,12 @@ def observe(execution_id: ExecutionId, timeout: timedelta | None = None) -> Iter
 def recover(queues: Collection[str] | None = None, limit: int = 1000) -> RecoveryReport:
     """Advance, in this process, what is due and nobody took; return what became of it.
 
-    Includes FOREGROUND executions whose process has gone.
+    Includes FOREGROUND executions whose process has gone. First, schedules tick that are due.
     """
+    if settings().run_schedules:
+        keeper = schedule_keeper()
+        keeper.sync()
+        keeper.run_due()
     return engine().recover(queues if queues is not None else served_queues(), limit)
 
 
@@ -279,6 +310,7 @@ astart = sync_to_async(start)
 aget = sync_to_async(get)
 afind = sync_to_async(find)
 asignal = sync_to_async(signal)
+abroadcast = sync_to_async(broadcast)
 acancel = sync_to_async(cancel)
 apause = sync_to_async(pause)
 aresume = sync_to_async(resume)

@@ -41,6 +41,8 @@ _0_OR_MORE = (
 _1_OR_MORE = (
     "pump_batch",
     "pump_threads",
+    "parallel_threads",
+    "max_child_depth",
     "max_payload_bytes",
     "max_payload_depth",
     "admin_bulk_limit",
@@ -95,6 +97,10 @@ class DurableSettings:
     pump_batch: int = 20
     #: How many threads of a pump run slices.
     pump_threads: int = 4
+    #: How many threads a parallel block or a map may use; 1, and SQLite, run one after the other.
+    parallel_threads: int = 8
+    #: The most ancestors that an execution may have: a workflow that starts itself must end.
+    max_child_depth: int = 20
     #: How long one pump task goes on before it makes room for another.
     pump_budget_seconds: float = 2.0
     #: How long a pump waits for what falls due next before it ends.
@@ -107,6 +113,8 @@ class DurableSettings:
     doorbell_seconds: float = 5.0
     #: When work is this late and no pump comes, the ticker advances it itself.
     wedged_after_seconds: float = 1.0
+    #: Whether workers have schedules tick; off in a copy of production, say.
+    run_schedules: bool = True
     #: How often a worker says that it is alive, for people's eyes.
     heartbeat_seconds: float = 5.0
     #: Dotted path of `fn(user, executions) -> executions`: what of the executions a user may see,

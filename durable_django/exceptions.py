@@ -3,11 +3,20 @@
 DurableError
 ├── ConfigurationError              a setting or the wiring is wrong
 ├── DefinitionError                 a workflow, name or option is not legal
+│   └── ScheduleError               ... because a schedule cannot tick like that
 ├── UnknownWorkflowError            no workflow is registered under this name (and version)
 ├── ExecutionNotFoundError          no execution has this id
 ├── StepNotFoundError               the execution has no such step to fork from
 ├── TimerNotFoundError              the execution has no pending timer of this name
-├── ExecutionKeyConflictError       the key is taken by a start with another input
+├── TaskNotFoundError               no human task has this id
+├── TaskClaimedError                the human task is somebody else's
+├── TaskOverError                   the human task was completed, cancelled or ran out of time
+├── TaskForbiddenError              this user may not have or complete the human task
+├── FieldErrors                     an answer does not fit what the human task asks
+├── ScheduleNotFoundError           no schedule has this name
+├── ScheduleExistsError             a schedule has this name already
+├── ScheduleDefinedInCodeError      the schedule is changed in the code, and only there
+├── ExecutionKeyConflictError       the key is taken: by another input, or for on_conflict="raise"
 ├── InvalidTransitionError          the execution's status does not allow the act
 ├── ResultTimeoutError              the execution did not end within the time given
 ├── WorkflowFailedError             the execution ended FAILED (or needs a person: PARKED)
@@ -16,6 +25,17 @@ DurableError
 │   ├── StepTimeoutError            ... because its last attempt took too long
 │   └── UnknownOutcomeError         ... because a crash hid whether an at-most-once action ran
 ├── SignalTimeoutError              no signal arrived in time
+├── TaskTimeoutError                nobody completed the human task in time
+├── TaskCancelledError              the human task was cancelled by a person
+├── WaitTimeoutError                not all of several things came in time
+├── PollTimeoutError                a check did not say yes in time
+├── ChildFailedError                a child execution did not complete
+│   ├── ChildCancelledError         ... because it was cancelled
+│   └── ChildTimeoutError           ... in time, and was cancelled
+├── ChildDepthError                 an execution would have too many ancestors
+├── ParallelFailedError             no branch of a group succeeded
+├── BranchDroppedError              a branch has no result: its group was decided without it
+├── MapFailedError                  more items of a map failed than are tolerated
 ├── PayloadError                    a value cannot be stored or read back as JSON
 ├── NonDeterminismError             the body no longer does what its checkpoints say
 ├── DurableCallError                a durable call stands where none may be
@@ -26,7 +46,8 @@ DurableError
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 
@@ -40,6 +61,17 @@ class ConfigurationError(DurableError):
 
 class DefinitionError(DurableError, ValueError):
     """A workflow, a name or an option given in code is not legal."""
+
+
+class ScheduleError(DefinitionError):
+    """A schedule's cron, interval, time zone, policy or input is not legal.
+
+    `field` names what is wrong, as the options of `schedules.create` do.
+    """
+
+    def __init__(self, field: str, problem: str) -> None:
+        self.field = field
+        super().__init__(problem)
 
 
 class UnknownWorkflowError(DurableError):
@@ -88,17 +120,137 @@ class TimerNotFoundError(DurableError):
         )
 
 
-class ExecutionKeyConflictError(DurableError):
-    """The key belongs to an earlier start of the same workflow with another input."""
+class TaskNotFoundError(DurableError):
+    """No human task has this id."""
 
-    def __init__(self, workflow: str, key: str, execution_id: object) -> None:
+    def __init__(self, task_id: object) -> None:
+        self.task_id = task_id
+        super().__init__(f"There is no human task {task_id}.")
+
+
+class TaskClaimedError(DurableError):
+    """The task is somebody else's now, or (with an empty `by`) nobody's."""
+
+    def __init__(self, task_id: object, by: str, at: datetime | None = None) -> None:
+        self.task_id = task_id
+        self.by = by
+        self.at = at
+        if by:
+            since = f" since {at:%Y-%m-%d %H:%M} UTC" if at else ""
+            whose = f"has been {by}'s{since}"
+            remedy = "Claim it once it is released, or have it reassigned."
+        else:
+            whose, remedy = "is nobody's now", "Claim it first."
+        super().__init__(f"Task {task_id} {whose}; nothing was changed. {remedy}")
+
+
+class TaskOverError(DurableError):
+    """The task is over: it was completed or cancelled, or its time was up. Nothing was changed."""
+
+    def __init__(
+        self, task_id: object, status: str, by: str = "", at: datetime | None = None
+    ) -> None:
+        self.task_id = task_id
+        #: "completed", "cancelled" or "expired".
+        self.status = str(status)
+        #: Who completed or cancelled it; empty if it ended with its execution, or by itself.
+        self.by = by
+        self.at = at
+        when = f" at {at:%Y-%m-%d %H:%M} UTC" if at else ""
+        if self.status == "expired":
+            what = f"ran out of time{when}"
+        else:
+            whose = f"by {by}" if by else "with its execution"
+            what = f"was already {self.status} {whose}{when}"
+        super().__init__(f"Task {task_id} {what}. Nothing was changed.")
+
+
+class TaskForbiddenError(DurableError):
+    """This user may not have, or not complete, the task; nothing was changed."""
+
+    def __init__(self, task_id: object, user: str, why: str) -> None:
+        self.task_id = task_id
+        self.user = user
+        #: Such as "the four-eyes rule excludes them".
+        self.why = why
+        super().__init__(f"Task {task_id} is not {user!r}'s to do: {why}.")
+
+
+class FieldErrors(DurableError, ValueError):  # noqa: N818 -- several, one or more to a field
+    """An answer does not fit what was asked; nothing was changed."""
+
+    def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
+        #: What is wrong, by the name of the field.
+        self.errors = {name: list(messages) for name, messages in errors.items()}
+        told = "; ".join(f"{name}: {' '.join(said)}" for name, said in self.errors.items())
+        super().__init__(f"The answer does not fit: {told}")
+
+
+class ScheduleNotFoundError(DurableError):
+    """No schedule has this name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"There is no schedule {name!r}.")
+
+
+class ScheduleExistsError(DurableError):
+    """A schedule has this name already."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"There is a schedule {name!r} already. Change that one, or choose another name."
+        )
+
+
+class ScheduleDefinedInCodeError(DurableError):
+    """The schedule is the code's: people enable, disable, trigger and backfill it, and no more."""
+
+    def __init__(self, name: str, act: str) -> None:
+        self.name = name
+        self.act = act
+        super().__init__(
+            f"Schedule {name!r} is defined in the code and cannot be {act} here: change "
+            f"@workflow(schedule=…), or disable it."
+        )
+
+
+class ExecutionKeyConflictError(DurableError):
+    """The key belongs to an earlier start of the same workflow, and this start cannot have it.
+
+    Because its input is another one or, with `wants_new`, because it would not take the earlier
+    execution for its own; or because a parent `awaits` it, which would not hear of the other's end.
+    """
+
+    def __init__(
+        self,
+        workflow: str,
+        key: str,
+        execution_id: object,
+        *,
+        wants_new: bool = False,
+        awaits: bool = False,
+    ) -> None:
         self.workflow = workflow
         self.key = key
         self.execution_id = execution_id
-        super().__init__(
-            f"Key {key!r} of workflow {workflow!r} belongs to execution {execution_id}, which was "
-            f"started with another input. Use another key, or start it with the same input."
-        )
+        self.wants_new = wants_new
+        self.awaits = awaits
+        belongs = f"Key {key!r} of workflow {workflow!r} belongs to execution {execution_id}"
+        if awaits:
+            told = (
+                ", which is no child of this call: it would not hear of its end. Use another key, "
+                "or on_conflict='replace' or 'queue'."
+            )
+        elif wants_new:
+            told = ", and the start wants a new one. Use another key, or on_conflict='return'."
+        else:
+            told = (
+                ", which was started with another input. Use another key, or start it with the "
+                "same input."
+            )
+        super().__init__(f"{belongs}{told}")
 
 
 class InvalidTransitionError(DurableError):
@@ -185,6 +337,126 @@ class SignalTimeoutError(DurableError):
         super().__init__(
             f"Execution {execution_id} waited for signal {name!r} and none came in time."
         )
+
+
+class TaskTimeoutError(DurableError):
+    """Nobody completed the human task in time."""
+
+    def __init__(self, execution_id: object, name: str, step: str = "") -> None:
+        self.execution_id = execution_id
+        self.name = name
+        self.step = step or name
+        super().__init__(
+            f"Execution {execution_id} asked {name!r} and nobody answered in time. To go on "
+            f"without an answer, give the task a default."
+        )
+
+
+class TaskCancelledError(DurableError):
+    """A person cancelled the human task that the workflow waits for."""
+
+    def __init__(self, execution_id: object, name: str, why: str = "", step: str = "") -> None:
+        self.execution_id = execution_id
+        self.name = name
+        #: Who cancelled it, and the reason they gave.
+        self.why = why
+        self.step = step or name
+        told = f" {why}" if why else ""
+        super().__init__(f"Task {name!r} of execution {execution_id} was cancelled{told}.")
+
+
+class WaitTimeoutError(DurableError):
+    """Not all of several things came in time."""
+
+    def __init__(self, name: str, received: Mapping[str, Any], missing: tuple[str, ...]) -> None:
+        self.name = name
+        #: What came, by name.
+        self.received = dict(received)
+        self.missing = missing
+        super().__init__(f"{name!r} waited in vain for {', '.join(missing)}.")
+
+
+class PollTimeoutError(DurableError):
+    """A check did not say yes in time."""
+
+    def __init__(self, execution_id: object, name: str) -> None:
+        self.execution_id = execution_id
+        self.name = name
+        super().__init__(
+            f"Execution {execution_id} polled {name!r}, and it was never true in time."
+        )
+
+
+class ChildFailedError(DurableError):
+    """A child execution ended without a result."""
+
+    outcome = "failed"
+
+    def __init__(self, name: str, execution_id: object, error_type: str, message: str) -> None:
+        self.name = name
+        self.execution_id = execution_id
+        self.error_type = error_type
+        self.message = message
+        super().__init__(f"Child {name!r} ({execution_id}) {self.outcome}: {error_type}: {message}")
+
+
+class ChildCancelledError(ChildFailedError):
+    """A child execution was cancelled."""
+
+    outcome = "was cancelled"
+
+
+class ChildTimeoutError(ChildFailedError):
+    """A child execution did not end in time, and was cancelled."""
+
+    outcome = "did not end in time and was cancelled"
+
+
+class ChildDepthError(DurableError):
+    """An execution would have more ancestors than an execution may have."""
+
+    def __init__(self, execution_id: object, name: str, most: int) -> None:
+        self.execution_id = execution_id
+        self.name = name
+        super().__init__(
+            f"Execution {execution_id} cannot start {name!r}: it would have more than {most} "
+            f"ancestors. Does a workflow start itself without an end?"
+        )
+
+
+class ParallelFailedError(DurableError):
+    """No branch of a group that needed one to succeed did."""
+
+    def __init__(self, name: str, errors: Mapping[str, Exception]) -> None:
+        self.name = name
+        #: By branch.
+        self.errors = dict(errors)
+        listed = "; ".join(f"{branch}: {error}" for branch, error in errors.items())
+        super().__init__(f"All branches of {name!r} failed. {listed}"[:1000])
+
+
+class BranchDroppedError(DurableError):
+    """A branch has no result, because its group was decided without it."""
+
+    def __init__(self, group: str, branch: str) -> None:
+        self.group = group
+        self.branch = branch
+        super().__init__(
+            f"Branch {branch!r} of {group!r} has no result: the group was decided without it."
+        )
+
+
+class MapFailedError(DurableError):
+    """More items of a map failed than are tolerated."""
+
+    def __init__(self, name: str, failed: int, total: int, errors: Mapping[str, str]) -> None:
+        self.name = name
+        self.failed = failed
+        self.total = total
+        #: The first of them, by item.
+        self.errors = dict(errors)
+        listed = "; ".join(f"{item}: {error}" for item, error in errors.items())
+        super().__init__(f"{failed} of {total} items of {name!r} failed. {listed}"[:1000])
 
 
 class PayloadError(DurableError, ValueError):

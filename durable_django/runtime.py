@@ -12,13 +12,14 @@ from typing import Any, cast
 
 from django.apps import apps
 from django.core.signals import setting_changed
-from django.db import DatabaseError, InterfaceError, connections, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
 from django.utils.module_loading import import_string
 
 from durable_django.codecs.tagged_json import TaggedJsonCodec
 from durable_django.conf import DurableSettings, readable_settings, settings
 from durable_django.dispatchers.local import LocalDispatcher
 from durable_django.dispatchers.needs import DispatcherNeeds
+from durable_django.engine.branch_crew import BranchCrew
 from durable_django.engine.durable_engine import DurableEngine, EngineOptions
 from durable_django.engine.mismatch_policy import MismatchPolicy
 from durable_django.engine.serialization import Payloads
@@ -30,10 +31,15 @@ from durable_django.ports.codec import Codec
 from durable_django.ports.dispatcher import Dispatcher
 from durable_django.ports.doorbell import Doorbell
 from durable_django.ports.heartbeats import Heartbeats
+from durable_django.ports.schedule_store import ScheduleStore
+from durable_django.scheduling.schedule_keeper import ScheduleKeeper
 from durable_django.stores.orm.model_references import ModelReferences, subject_of
 from durable_django.worker.connections import drop_connections, tidy_connections
 from durable_django.worker.pump import Pump
 from durable_django.worker.workforce import Workforce, WorkforceNeeds
+
+#: How long a tick is left to others if this process does not know the workflow.
+_SCHEDULE_PATIENCE = timedelta(seconds=30)
 
 _lock = threading.RLock()
 _engine: DurableEngine | None = None
@@ -151,6 +157,7 @@ def build_engine(**overrides: Any) -> DurableEngine:
         "transaction_depth": lambda: transaction_depth,
         "on_thread_exit": lambda: drop_connections,
         "subject_of": lambda: subject_of,
+        "branches": lambda: build_branch_crew(conf),
     }
     needs = {name: make() for name, make in makers.items() if name not in overrides}
     return DurableEngine(**cast("dict[str, Any]", needs), **overrides)
@@ -163,6 +170,26 @@ def build_store(conf: DurableSettings, clock: Clock | None = None) -> Checkpoint
         alias=conf.database, clock=clock, priority_seconds=conf.priority_seconds
     )
     return cast("CheckpointStore", store)
+
+
+def build_schedule_store(conf: DurableSettings) -> ScheduleStore:
+    """Return the schedules in the project's database."""
+    path = "durable_django.stores.orm.schedules.OrmScheduleStore"
+    return cast("ScheduleStore", import_string(path)(conf.database))
+
+
+def build_schedule_keeper(own: DurableEngine, **overrides: Any) -> ScheduleKeeper:
+    """Return what has the project's schedules tick with this engine, on its store's clock."""
+    needs: dict[str, Any] = {
+        "patience": _SCHEDULE_PATIENCE,
+        "transient": (OSError, OperationalError, InterfaceError),
+    }
+    return ScheduleKeeper(own, build_schedule_store(settings()), **(needs | overrides))
+
+
+def schedule_keeper() -> ScheduleKeeper:
+    """Return what has the project's schedules tick with this process's engine."""
+    return build_schedule_keeper(engine())
 
 
 def build_doorbell(conf: DurableSettings) -> Doorbell:
@@ -213,6 +240,7 @@ def build_workforce(
             cluster="/".join([*place, getattr(dispatcher, "cluster_name", "")]),
             tidy=tidy_connections,
             drop_connections=drop_connections,
+            schedules=build_schedule_keeper(own) if conf.run_schedules else None,
             ensure_backstop=ensure_backstop,
         )
     )
@@ -225,8 +253,8 @@ def ensure_backstop() -> None:
         ensure()
 
 
-def build_payloads(conf: DurableSettings) -> Payloads:
-    """Return the gate for payloads: codec and limits."""
+def build_codec(conf: DurableSettings) -> Codec:
+    """Return what writes payloads as text, encrypted if there are keys."""
     codec: Codec = (
         import_string(conf.codec)()
         if conf.codec
@@ -236,13 +264,30 @@ def build_payloads(conf: DurableSettings) -> Payloads:
         # By path, because the module needs the extra `encryption`.
         encrypting = import_string("durable_django.codecs.encrypting.EncryptingCodec")
         codec = encrypting(codec, conf.encryption_keys, accepts_plain=conf.encryption_accepts_plain)
+    return codec
+
+
+def build_payloads(conf: DurableSettings) -> Payloads:
+    """Return the gate for payloads: codec and limits."""
     return Payloads(
-        codec,
+        build_codec(conf),
         max_bytes=conf.max_payload_bytes,
         max_depth=conf.max_payload_depth,
         # A database that is away while a model reference is fetched is no bad payload.
         transient=(OSError, DatabaseError, InterfaceError),
     )
+
+
+def build_branch_crew(conf: DurableSettings) -> BranchCrew:
+    """Return who runs the branches of groups."""
+
+    def threads() -> int:
+        connection = connections[conf.database]
+        # SQLite has one writer; and a test's own transaction is its own thread's.
+        is_alone = connection.vendor == "sqlite" or connection.in_atomic_block
+        return 1 if is_alone else conf.parallel_threads
+
+    return BranchCrew(threads, drop_connections, partial(tidy_connections, is_doubtful=False))
 
 
 def build_options(conf: DurableSettings) -> EngineOptions:
@@ -254,6 +299,7 @@ def build_options(conf: DurableSettings) -> EngineOptions:
             unknown_workflow_delay=timedelta(seconds=conf.unknown_workflow_delay_seconds),
             unknown_workflow_patience=timedelta(seconds=conf.unknown_workflow_patience_seconds),
         ),
+        max_child_depth=conf.max_child_depth,
         stores_tracebacks=conf.store_tracebacks,
     )
 

@@ -93,6 +93,7 @@ INSTALLED_APPS = [
     "example_project.simulation",
     "example_project.ecommerce",
     "example_project.finance",
+    "example_project.expenses",
 ]
 MIDDLEWARE = [
     # The strictest one that a project may have; a browser tells what breaks it.
@@ -117,7 +118,8 @@ TEMPLATES = [
     },
 ]
 # A process that a test starts may be given other times than the defaults, as JSON.
-DURABLE = json.loads(os.environ.get("DURABLE_TEST_SETTINGS", "{}"))
+# Threads of branches keep connections for a while: a test that wants them says so.
+DURABLE = {"PARALLEL_THREADS": 1} | json.loads(os.environ.get("DURABLE_TEST_SETTINGS", "{}"))
 Q_CLUSTER = {
     "name": "durable_tests",
     "orm": "default",

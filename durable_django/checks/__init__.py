@@ -5,6 +5,7 @@ Ids are stable. E: it cannot work. W: it works until it matters. I: worth knowin
 ============  =====================================================================================
 E001, E002    `django_q` is not installed; `Q_CLUSTER` is missing
 E003          a key of `DURABLE` is unknown or has the wrong type
+E007          (with `--database`) a schedule cannot tick: its cron expression or time zone is wrong
 E008          an encryption key cannot be used
 E009          a router sends our tables to another database
 E010          a database (or a version of it) that is not supported

@@ -13,6 +13,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from durable_django.conf import readable_settings
 from durable_django.control.health.queues import LATE_BY
 from durable_django.engine.registry import default_registry
+from durable_django.exceptions import ScheduleError
+from durable_django.scheduling.wording import explain
 from durable_django.stores.orm import health
 
 OLDEST_MARIADB = (10, 6)
@@ -30,6 +32,7 @@ def check_live_database(*, databases: Sequence[str] | None = None, **_: Any) -> 
     connection = connections[alias]
     wrong = [*_check_version(connection)]
     try:
+        wrong += _check_schedules(alias)
         return [*wrong, *_check_workflows(alias), *_check_lateness(alias)]
     except DatabaseError:
         return [*wrong]
@@ -48,6 +51,19 @@ def _check_version(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
             hint=f"Update {name}.",
             id="durable_django.E010",
         )
+
+
+def _check_schedules(alias: str) -> Iterator[CheckMessage]:
+    for schedule in health.list_schedules(alias):
+        try:
+            explain(schedule)
+        except ScheduleError as error:
+            yield Error(
+                f"Schedule {schedule.name!r} cannot tick: {error}",
+                hint="`durable_schedule update` or `delete` it. A time zone that other machines "
+                "know is missing on this one: install the package tzdata.",
+                id="durable_django.E007",
+            )
 
 
 def _check_workflows(alias: str) -> Iterator[CheckMessage]:

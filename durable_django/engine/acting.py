@@ -150,7 +150,7 @@ class Acts:
     ) -> ForkPlan:
         """Say what a fork would reuse and what it would do again."""
         origin = self._store.load_execution(execution_id)
-        plan = plan_fork(origin, self._store.list_checkpoints(execution_id), from_step, version)
+        plan = plan_fork(origin, self._store.list_calls(execution_id), from_step, version)
         self._registry.load(plan.workflow_name, plan.version)
         return plan
 
@@ -212,6 +212,13 @@ class Acts:
             epoch=origin.epoch + 1,
             expires_at=_expiry(definition.ttl, self._store),
         )
+
+    def wake(self, execution_id: UUID) -> None:
+        """Let a worker look at the execution once the caller's transaction commits; a hint only.
+
+        For acts that the store writes by itself, such as the completion of a human task.
+        """
+        self._wake_for(execution_id)
 
     def _note(
         self,

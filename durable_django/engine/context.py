@@ -13,21 +13,23 @@ from uuid import UUID
 
 from durable_django.domain.identifiers import check_name
 from durable_django.domain.retry_policy import RetryPolicy
+from durable_django.engine.child_calls import ChildCalls
 from durable_django.engine.current_step import current_step
 from durable_django.engine.error_recorder import printable
+from durable_django.engine.group_calls import GroupCalls
 from durable_django.engine.replay_logger import ReplayLogger
 from durable_django.engine.retry_executor import RetryExecutor
-from durable_django.engine.signal_manager import NO_DEFAULT, SignalManager
 from durable_django.engine.slice_state import SliceState
 from durable_django.engine.step_executor import NO_FALLBACK, StepExecutor, StepOptions
-from durable_django.engine.timer_manager import TimerManager
+from durable_django.engine.task_calls import TaskCalls
+from durable_django.engine.wait_calls import WaitCalls
 from durable_django.exceptions import DefinitionError
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
-class WorkflowContext:
+class WorkflowContext(WaitCalls, ChildCalls, GroupCalls, TaskCalls):
     """The durable calls of one workflow, given to its body as `ctx`.
 
     A durable call either returns what is recorded of it, or does its work and records it, or
@@ -39,12 +41,16 @@ class WorkflowContext:
         self._state = state
         self._input = workflow_input
         self._steps = StepExecutor(state, RetryExecutor())
-        self._timers = TimerManager(state)
-        self._signals = SignalManager(state)
         self._uuids = 0
-        self._random = random.Random(f"{state.execution_id}/random")  # noqa: S311 -- repeatable
+        # Every branch has its own: they may run in any order.
+        branch = f"/{scope}" if (scope := state.replay.scope) else ""
+        self._seed = f"{state.execution_id}{branch}"
+        self._random = random.Random(f"{self._seed}/random")  # noqa: S311 -- repeatable
 
-    # --- durable calls ---
+    def _new_context(self, state: SliceState) -> WorkflowContext:
+        return WorkflowContext(state, self._input)
+
+    # --- steps; the other durable calls are in the chapters ---
 
     @overload
     def step(
@@ -148,44 +154,6 @@ class WorkflowContext:
         with self._state.durable_call(f"Step {name!r}"):
             return self._steps.execute(name, action, args, options)
 
-    def sleep(self, name: str, duration: timedelta) -> None:
-        """Wait for `duration`, holding no worker, over restarts and deploys.
-
-        The end is fixed when the sleep is first reached; it is never early, and as late as the
-        workers are busy.
-        """
-        check_name("timer", name)
-        with self._state.durable_call(f"Sleep {name!r}"):
-            self._timers.sleep(name, duration)
-
-    def sleep_until(self, name: str, instant: datetime) -> None:
-        """Wait until `instant` (aware), which is fixed when the sleep is first reached.
-
-        An instant in the past lets it pass at once.
-        """
-        check_name("timer", name)
-        with self._state.durable_call(f"Sleep {name!r}"):
-            self._timers.sleep_until(name, instant)
-
-    def wait_signal(
-        self, name: str, *, timeout: timedelta | None = None, default: Any = NO_DEFAULT
-    ) -> Any:
-        """Return the payload of the next signal of this name, waiting for it if need be.
-
-        Signals are consumed once each, in the order they were accepted; early ones wait.
-
-        Args:
-            name: The name that the sender uses.
-            timeout: How long to wait, from the first time the wait is reached; None is for ever.
-            default: What to return when the time is up, instead of raising.
-
-        Raises:
-            SignalTimeoutError: None came in time. A later one stays for the next wait.
-        """
-        check_name("signal", name)
-        with self._state.durable_call(f"Wait for signal {name!r}"):
-            return self._signals.wait(name, timeout, default)
-
     # --- repeatable values: the same on every replay, and nothing is stored ---
 
     def now(self) -> datetime:
@@ -198,7 +166,7 @@ class WorkflowContext:
     def uuid(self) -> UUID:
         """Return a UUID that is this call's own, and the same on every replay."""
         self._uuids += 1
-        seed = f"{self._state.execution_id}/uuid/{self._uuids}"
+        seed = f"{self._seed}/uuid/{self._uuids}"
         return UUID(bytes=sha256(seed.encode()).digest()[:16], version=4)
 
     @property

@@ -18,35 +18,41 @@ from durable_django.codecs.tagged_json import TaggedJsonCodec
 from durable_django.domain.claim import Claim
 from durable_django.domain.definition import WorkflowDefinition
 from durable_django.domain.event import CODE, Actor
-from durable_django.domain.execution import Execution
+from durable_django.domain.execution import Execution, NewExecution
+from durable_django.domain.identifiers import check_queue
 from durable_django.domain.retry_policy import RetryPolicy
 from durable_django.domain.signal import Signal
 from durable_django.domain.status import ExecutionStatus, Guarantee, WaitKind
 from durable_django.domain.system_clock import SystemClock
 from durable_django.domain.wait import Wait
+from durable_django.domain.work_queue import QueueChange, QueueControl
 from durable_django.engine.acting import Acts
 from durable_django.engine.action_runner import ActionRunner, ThreadActionRunner
+from durable_django.engine.branch_crew import BranchCrew
+from durable_django.engine.broadcasting import Broadcasts
 from durable_django.engine.error_recorder import ErrorRecorder
 from durable_django.engine.execution_handle import ExecutionHandle
 from durable_django.engine.execution_watcher import ExecutionWatcher
+from durable_django.engine.family_runner import FamilyRunner
 from durable_django.engine.lease_keeper import LeaseKeeper
 from durable_django.engine.mismatch_policy import MismatchPolicy, mismatch_policy
 from durable_django.engine.notifier import Notifier
 from durable_django.engine.recovery_scanner import RecoveryReport, RecoveryScanner
 from durable_django.engine.registry import Registry, default_registry
+from durable_django.engine.same_start import check_same_start
 from durable_django.engine.serialization import Payloads
 from durable_django.engine.slice_outcome import SliceLimits, SliceOutcome
 from durable_django.engine.slice_runner import SliceRunner
 from durable_django.engine.slice_state import SliceNeeds
 from durable_django.engine.starting import (
     bind_input,
-    check_same_start,
     new_execution,
     plain_subject,
 )
-from durable_django.engine.workflow_function import StartOptions
+from durable_django.engine.workflow_function import StartOptions, StartRequest
 from durable_django.exceptions import (
     ConfigurationError,
+    DefinitionError,
     DurableCallError,
     DurableError,
 )
@@ -58,6 +64,9 @@ from durable_django.ports.observer import Observer
 
 logger = logging.getLogger(__name__)
 
+#: Under so many limits executions are admitted at once by housekeeping.
+_MOST_ADMITTED = 1000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineOptions:
@@ -68,6 +77,8 @@ class EngineOptions:
     renews_leases: bool = True
     limits: SliceLimits = field(default_factory=SliceLimits)
     undo_retry: RetryPolicy = field(default_factory=lambda: RetryPolicy.exponential(5))
+    #: The most ancestors that an execution may have.
+    max_child_depth: int = 20
     #: Whether tracebacks are stored with errors.
     stores_tracebacks: bool = False
 
@@ -92,6 +103,7 @@ class DurableEngine:
         transaction_depth: Callable[[], int] = lambda: 0,
         on_thread_exit: Callable[[], object] | None = None,
         subject_of: Callable[[object], str] = plain_subject,
+        branches: BranchCrew | None = None,
     ) -> None:
         self._options = options or EngineOptions()
         self.store = store
@@ -112,6 +124,8 @@ class DurableEngine:
             wake=None if dispatcher is None else dispatcher.wake,
             transaction_depth=transaction_depth,
         )
+        #: What is told to all who wait for it.
+        self.broadcasts = Broadcasts(store, self.payloads, self._wake)
         self._subject_of = subject_of
         self._watcher = ExecutionWatcher(store, self.clock, self.payloads, transaction_depth)
         self.leases = LeaseKeeper(
@@ -120,6 +134,7 @@ class DurableEngine:
             renews=self._options.renews_leases,
             on_thread_exit=on_thread_exit,
         )
+        self._branches = branches or BranchCrew()
         needs = SliceNeeds(
             store=store,
             clock=self.clock,
@@ -130,6 +145,10 @@ class DurableEngine:
             may_begin=self.leases.may_begin,
             transaction_depth=transaction_depth,
             undo_retry=self._options.undo_retry,
+            branches=self._branches,
+            wake=self._wake,
+            plan_child=self._plan_child,
+            max_depth=self._options.max_child_depth,
         )
         self._slices = SliceRunner(
             needs, registry, self._options.limits, mismatch_policy(on_step_mismatch)
@@ -189,6 +208,19 @@ class DurableEngine:
             self._wake(new[0].queue)
         return [ExecutionHandle(self, row, is_new=is_new) for row, is_new in rows]
 
+    def _plan_child(
+        self, target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> NewExecution:
+        """Return what starts a workflow, or one with options, as a child of another execution."""
+        if not isinstance(target, StartRequest):
+            raise DefinitionError(f"A child is a workflow (made by @workflow), not {target!r:.60}.")
+        definition, options = target.parts
+        options = replace(options, subject=self._subject_of(options.subject))
+        given = bind_input(definition, args, kwargs)
+        now = self.store.now() if _is_timed(definition, options) else self.clock.now()
+        planned = new_execution(definition, given, options, self.payloads, now)
+        return replace(planned, guarantee=Guarantee.BACKGROUND)
+
     # --- running here ---
 
     def run(
@@ -243,7 +275,29 @@ class DurableEngine:
                 "Use start(), or call run() after the block."
             )
         handle = self._insert(definition, [workflow_input], options)[0]
-        return self.result_of(self._watcher.wait_for_end(handle.id, timeout, self.run_one))
+        family = FamilyRunner(self.store, self.run_one)
+
+        def advance(execution_id: UUID) -> object | None:
+            outcome = family.advance(execution_id)
+            if outcome is None:
+                # It may be held back until a time that only housekeeping minds: there need be no
+                # worker that does it.
+                self.store.admit_waiting(_MOST_ADMITTED)
+            return outcome
+
+        return self.result_of(self._watcher.wait_for_end(handle.id, timeout, advance))
+
+    # --- queues ---
+
+    def change_queue(self, name: str, change: QueueChange) -> QueueControl:
+        """Change a queue's control, in the caller's transaction, and have workers look into it.
+
+        Raises:
+            DefinitionError: The name is not legal.
+        """
+        control = self.store.change_queue(check_queue(name), change)
+        self._wake(name)
+        return control
 
     # --- acting on an execution ---
 
@@ -368,6 +422,7 @@ class DurableEngine:
         count = 0
         while True:
             before = count
+            self.store.admit_waiting(_MOST_ADMITTED)
             for queue in queues:
                 count += len(self.advance(queue, 20))
             if count == before:
@@ -393,6 +448,7 @@ class DurableEngine:
         """
         self._is_disposed.set()
         self.leases.close()
+        self._branches.close()
 
     def _check_alive(self) -> None:
         if self._is_disposed.is_set():

@@ -9,7 +9,7 @@ from uuid import UUID
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.execution import Execution
 from durable_django.domain.status import CheckpointKind, CheckpointStatus
-from durable_django.engine.replay import is_settled
+from durable_django.engine.records import is_settled
 from durable_django.exceptions import StepNotFoundError
 
 
@@ -27,8 +27,15 @@ class ForkPlan:
     position: int
     #: Keys of calls whose outcome is kept, in the order of the body.
     reused: tuple[str, ...]
-    #: Keys of recorded calls that are made again; those that were undone are among them.
+    #: Keys of recorded calls that are made again; those that were undone are among them. A map
+    #: stands for its items, here and above.
     again: tuple[str, ...]
+
+    @property
+    def group(self) -> str:
+        """The group that is made again as a whole, because `from_step` stands in it; or ''."""
+        group, is_inside, _ = (self.from_step or "").partition("/")
+        return group if is_inside else ""
 
 
 def plan_fork(

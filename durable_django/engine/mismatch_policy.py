@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Literal
 
-from durable_django.engine.replay import StepMismatch
+from durable_django.engine.records import StepMismatch
 from durable_django.exceptions import ConfigurationError
 
 logger = logging.getLogger(__name__)

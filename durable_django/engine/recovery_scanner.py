@@ -98,8 +98,9 @@ class RecoveryScanner:
     ) -> RecoveryReport:
         """Advance up to `limit` executions that are due when the scan begins, one slice each.
 
-        One that fails does not stop the rest. What stops this process (KeyboardInterrupt) stops
-        the scan, and what it has claimed and not begun is given back.
+        Of a queue with a limit, as many as may run at once. One that fails does not stop the rest.
+        What stops this process (KeyboardInterrupt) stops the scan, and what it has claimed and not
+        begun is given back.
 
         Args:
             registry: Bodies by workflow type, for executions that `DurableEngine.run` started in a
@@ -111,6 +112,7 @@ class RecoveryScanner:
             definition = WorkflowDefinition(name=name, version=1, body=body, takes_raw_input=True)
             self._engine.registry.replace(definition)
         self._store.adopt_orphans(limit, self._grace)
+        self._store.admit_waiting(limit)
         report = RecoveryReport()
         due = {queue: self._store.count_due(queue, limit) for queue in queues}
         for queue, count in due.items():

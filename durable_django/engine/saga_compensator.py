@@ -6,7 +6,7 @@ for good does not stop the rest; the execution is then parked with the list of w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import NoReturn
@@ -16,7 +16,7 @@ from durable_django.domain.identifiers import idempotency_key
 from durable_django.domain.status import CheckpointKind, CheckpointStatus, ParkReason, WaitKind
 from durable_django.domain.wait import Wait
 from durable_django.engine.current_step import StepInfo, running
-from durable_django.engine.replay import Call
+from durable_django.engine.records import Call
 from durable_django.engine.retry_executor import RetryExecutor
 from durable_django.engine.slice_state import SliceState, Undoable, error_of
 from durable_django.engine.step_executor import code_of
@@ -41,22 +41,44 @@ class SagaCompensator:
             WorkflowParked: A completed step says it has an undo, and the code gave none.
         """
         failed: dict[str, str] = {}
-        for undoable in self._in_order():
+        self._check_all_known()
+        # In the reverse order of the walk through the body.
+        for told in reversed(list(self._state.undoables.values())):
+            if isinstance(told, Undoable):
+                failed |= self._undo_all([told])
+                continue
+            of_items = self._undo_all(told.newest_first())
+            failed |= of_items
+            if told.whole is not None and not of_items:
+                self._mark_undone(told.whole)
+        return failed
+
+    def _undo_all(self, undoables: Iterable[Undoable]) -> dict[str, str]:
+        failed: dict[str, str] = {}
+        for undoable in undoables:
+            # What is COMPENSATED was undone before, in this epoch or in one that ended in a park.
+            if undoable.checkpoint.status is not CheckpointStatus.COMPLETED:
+                continue
             call = self._state.replay.enter_undo(undoable.checkpoint)
             outcome = call.settled or self._undo(call, undoable)
             if outcome.status is CheckpointStatus.FAILED:
                 failed[undoable.checkpoint.key] = str(error_of(outcome))
         return failed
 
-    def _in_order(self) -> list[Undoable]:
-        self._check_all_known()
-        # What is COMPENSATED was undone before, in this epoch or in one that ended in a park.
-        todo = [
-            undoable
-            for undoable in self._state.undoables.values()
-            if undoable.checkpoint.status is CheckpointStatus.COMPLETED
-        ]
-        return sorted(todo, key=lambda undoable: undoable.checkpoint.position, reverse=True)
+    def _mark_undone(self, whole: Checkpoint) -> None:
+        """Note of a completed map that all of it is undone: if it is made again, it begins anew."""
+        call = self._state.replay.enter_undo(whole)
+        if whole.status is not CheckpointStatus.COMPLETED or call.settled is not None:
+            return
+        now = self._state.now()
+        undo = replace(
+            self._new_attempt(call, whole.compensation, call.times_undone),
+            status=CheckpointStatus.COMPLETED,
+            output="null",
+            completed_at=now,
+        )
+        self._state.write(self._store.record_undo, self._state.claim, undo, whole)
+        self._state.wrote(undo)
 
     def _check_all_known(self) -> None:
         for recorded in self._state.claim.checkpoints:
@@ -77,7 +99,9 @@ class SagaCompensator:
     def _undo(self, call: Call, undoable: Undoable) -> Checkpoint:
         self._wait_for_retry(call)
         while True:
-            attempt = call.open_intent or self._new_attempt(call, undoable)
+            attempt = call.open_intent or self._new_attempt(
+                call, path_of(undoable.handler), undoable.times_undone
+            )
             outcome = self._attempt(call, attempt, undoable)
             if outcome is not None:
                 return outcome
@@ -91,19 +115,18 @@ class SagaCompensator:
         wait = Wait(kind=WaitKind.RETRY, name=call.key, key=call.key, alarm=failed.retry_at)
         self._state.stop(WorkflowSuspended(wait))
 
-    def _new_attempt(self, call: Call, undoable: Undoable) -> Checkpoint:
+    def _new_attempt(self, call: Call, action: str, times_undone: int) -> Checkpoint:
         return Checkpoint(
             execution_id=self._state.execution_id,
             key=call.key,
             name=call.name,
             position=call.position,
+            branch_position=call.branch_position,
             kind=CheckpointKind.UNDO,
             attempt=call.next_attempt,
             epoch=self._state.execution.epoch,
-            action=path_of(undoable.handler),
-            idempotency_key=idempotency_key(
-                self._state.execution_id, call.key, undoable.times_undone
-            ),
+            action=action,
+            idempotency_key=idempotency_key(self._state.execution_id, call.key, times_undone),
             started_at=self._state.now(),
         )
 

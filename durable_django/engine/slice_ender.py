@@ -9,16 +9,20 @@ import logging
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from durable_django.domain.claim import Claim
 from durable_django.domain.error_record import ErrorRecord
 from durable_django.domain.execution import Execution
-from durable_django.domain.status import ExecutionStatus, ParkReason, WaitKind
+from durable_django.domain.status import CheckpointKind, ExecutionStatus, ParkReason, WaitKind
 from durable_django.domain.wait import Wait
+from durable_django.engine.cancelling import close_children
 from durable_django.engine.slice_outcome import SliceLimits, SliceOutcome
 from durable_django.engine.slice_state import SliceNeeds
-from durable_django.exceptions import InvalidTransitionError
+from durable_django.exceptions import ExecutionNotFoundError, InvalidTransitionError
 from durable_django.ports.checkpoint_store import LeaseLost
+
+_STARTS_CHILDREN = frozenset({CheckpointKind.CHILD, CheckpointKind.MAP})
 
 logger = logging.getLogger(__name__)
 
@@ -85,16 +89,38 @@ class SliceEnder:
         """Tell that the execution has ended or stopped; return the slice's outcome."""
         execution = claim.execution
         self._needs.notifier.tell(lambda o: o.execution_finished(execution, status, error))
+        if status.is_terminal and execution.parent_wait and execution.parent_id is not None:
+            self._ring_for_parent(execution.parent_id)
         return SliceOutcome(
             execution_id=execution.id, status=status, park_reason=reason, error=error
         )
 
     def finish(
-        self, claim: Claim, status: ExecutionStatus, error: ErrorRecord | None
+        self,
+        claim: Claim,
+        status: ExecutionStatus,
+        error: ErrorRecord | None,
+        *,
+        compensates: bool = True,
     ) -> SliceOutcome:
-        """End the execution FAILED or CANCELLED."""
+        """End the execution FAILED or CANCELLED; its children are cancelled as it was."""
+        self.close_children(claim, f"its parent ends {status}", compensates=compensates)
         self._needs.store.finish(claim, status, error)
         return self.ended(claim, status, error)
+
+    def close_children(self, claim: Claim, reason: str, *, compensates: bool = True) -> None:
+        """Do with the children what their policy says, before their parent ends.
+
+        Not in the transaction of that end, in which a child that ends at the same time would wait
+        for the parent's row while the parent waits for the child's. A crash in between does it
+        again.
+        """
+        if any(one.kind in _STARTS_CHILDREN for one in claim.checkpoints):
+            close_children(self._needs, claim, reason, compensates=compensates)
+
+    def _ring_for_parent(self, parent_id: UUID) -> None:
+        with suppress(ExecutionNotFoundError):
+            self._needs.wake(self._needs.store.load_execution(parent_id).queue)
 
     def pause(self, claim: Claim) -> SliceOutcome:
         """Stop the execution because a pause was requested."""

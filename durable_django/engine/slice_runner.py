@@ -14,11 +14,15 @@ from durable_django.domain.claim import Claim
 from durable_django.domain.definition import OnFailure, WorkflowDefinition
 from durable_django.domain.error_record import ErrorRecord
 from durable_django.domain.event import Actor, ActorKind, EventType, NewEvent
-from durable_django.domain.status import ExecutionStatus, Interrupt, ParkReason
+from durable_django.domain.status import CheckpointKind, ExecutionStatus, Interrupt, ParkReason
 from durable_django.domain.wait import Suspension, Wait
+from durable_django.engine.child_manager import ring_for_children
+from durable_django.engine.child_outcomes import has_unseen_results
 from durable_django.engine.context import WorkflowContext
+from durable_django.engine.map_result import as_plain
+from durable_django.engine.records import StepMismatch
 from durable_django.engine.registry import Registry
-from durable_django.engine.replay import Replay, StepMismatch
+from durable_django.engine.replay import Replay
 from durable_django.engine.retry_executor import RetryExecutor
 from durable_django.engine.saga_compensator import SagaCompensator
 from durable_django.engine.slice_ender import (
@@ -39,6 +43,7 @@ from durable_django.engine.suspension import (
     WorkflowParked,
     WorkflowSuspended,
 )
+from durable_django.engine.task_notices import tell_of_opened
 from durable_django.exceptions import NonDeterminismError, PayloadError
 from durable_django.ports.checkpoint_store import LeaseLost
 
@@ -192,7 +197,9 @@ class SliceRunner:
 
     def _encode_result(self, state: SliceState, definition: WorkflowDefinition, result: Any) -> str:
         try:
-            return self._needs.payloads.encode(result, f"Result of workflow {definition.name!r}")
+            return self._needs.payloads.encode(
+                as_plain(result), f"Result of workflow {definition.name!r}"
+            )
         except PayloadError as error:
             # All the work is done: undoing it for a result that cannot be stored would be worse.
             raise WorkflowParked(ParkReason.PAYLOAD, self._needs.errors.record(error)) from error
@@ -204,6 +211,7 @@ class SliceRunner:
     def _complete(
         self, state: SliceState, definition: WorkflowDefinition, output: str
     ) -> SliceOutcome:
+        self._ends.close_children(state.claim, "its parent has completed")
         interrupt = self._needs.store.complete(state.claim, output)
         if interrupt is not None:
             return self._interrupted(state, definition, interrupt)
@@ -218,8 +226,10 @@ class SliceRunner:
             return None
         if isinstance(answer, Interrupt):
             return self._interrupted(state, definition, answer)
+        ring_for_children(self._needs, wait)
         execution = state.execution
         self._needs.notifier.tell(lambda o: o.execution_suspended(execution, wait))
+        tell_of_opened(state, wait)
         return SliceOutcome(
             execution_id=execution.id,
             status=state.claim.status if state.is_undoing else ExecutionStatus.SUSPENDED,
@@ -235,7 +245,9 @@ class SliceRunner:
             return self._unwind(state, definition, ExecutionStatus.FAILED, error)
         execution = self._needs.store.load_execution(state.execution_id)
         if not execution.cancel_compensates:
-            return self._ends.finish(state.claim, ExecutionStatus.CANCELLED, None)
+            return self._ends.finish(
+                state.claim, ExecutionStatus.CANCELLED, None, compensates=False
+            )
         return self._unwind(state, definition, ExecutionStatus.CANCELLED, None)
 
     def _failed(
@@ -262,6 +274,8 @@ class SliceRunner:
         error: ErrorRecord | None,
     ) -> SliceOutcome:
         """End, undoing first what has an undo."""
+        # First: what has completed by then is undone here, and all else undoes itself.
+        self._ends.close_children(state.claim, f"its parent ends {ending}")
         if not _has_something_to_undo(state):
             return self._ends.finish(state.claim, ending, error)
         self._needs.store.begin_compensation(state.claim, ending, error)
@@ -319,7 +333,12 @@ def _has_waited(claim: Claim) -> bool:
 
 def _has_something_to_undo(state: SliceState) -> bool:
     recorded = any(
-        c.compensation and c.status == "completed" and c.kind == "step"
+        c.compensation
+        and c.kind is not CheckpointKind.UNDO
+        # Of a map the items may have completed, whatever became of it.
+        and (
+            c.status == "completed" or (c.kind is CheckpointKind.MAP and c.status != "compensated")
+        )
         for c in state.claim.checkpoints
     )
-    return recorded or bool(state.undoables)
+    return recorded or bool(state.undoables) or has_unseen_results(state)

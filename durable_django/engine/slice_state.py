@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from datetime import datetime, timedelta
+from typing import Any, NoReturn, ParamSpec, Protocol, TypeVar
 from uuid import UUID
 
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.claim import Claim
 from durable_django.domain.error_record import ErrorRecord
-from durable_django.domain.execution import Execution
+from durable_django.domain.execution import Execution, NewExecution
 from durable_django.domain.retry_policy import RetryPolicy
 from durable_django.domain.status import ExecutionStatus, Interrupt, ParkReason
 from durable_django.engine.action_runner import ActionRunner
+from durable_django.engine.branch_crew import BranchCrew
 from durable_django.engine.current_step import find_current_step
 from durable_django.engine.error_recorder import ErrorRecorder
 from durable_django.engine.notifier import Notifier
-from durable_django.engine.replay import Call, Replay
+from durable_django.engine.records import Call
+from durable_django.engine.replay import Walk
 from durable_django.engine.serialization import Payloads
 from durable_django.engine.suspension import (
+    BranchStopped,
     ReplayEnded,
     SliceAbandoned,
     WorkflowInterrupted,
@@ -51,6 +54,14 @@ class SliceNeeds:
     #: How many transactions of user code are open in this thread (a TestCase's own do not count).
     transaction_depth: Callable[[], int]
     undo_retry: RetryPolicy
+    #: Runs the branches of groups.
+    branches: BranchCrew
+    #: Rings for a queue in which something became due.
+    wake: Callable[[str], object]
+    #: Returns what to insert to start a workflow (or a workflow with options) with arguments.
+    plan_child: Callable[[Any, tuple[Any, ...], Mapping[str, Any]], NewExecution]
+    #: The most ancestors that an execution may have.
+    max_depth: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,16 +77,53 @@ class Undoable:
     times_undone: int
 
 
+class UndoSource(Protocol):
+    """Many completed steps that are not held in memory."""
+
+    @property
+    def whole(self) -> Checkpoint | None:
+        """The outcome of the call that they are parts of, if it has one."""
+
+    def newest_first(self) -> Iterator[Undoable]:
+        """Yield them, the last one first."""
+
+
+@dataclass(slots=True)
+class BranchShare:
+    """What the branches of one group share, some of which may run in threads of their own."""
+
+    #: Held by who makes a durable call, and let go of while an action runs.
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    #: Of the group that this one stands in.
+    outer: BranchShare | None = None
+    #: The group has an outcome: no other branch begins anything more.
+    has_outcome: bool = False
+    #: Why the whole slice must stop.
+    stop: BaseException | None = None
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether a branch must stop before its next act."""
+        if self.has_outcome or self.stop is not None:
+            return True
+        return self.outer is not None and self.outer.is_decided
+
+
 @dataclass(slots=True)
 class SliceState:
     """One slice: used by one thread, from the claim to the end of the slice."""
 
     claim: Claim
     needs: SliceNeeds
-    replay: Replay
-    undoables: dict[str, Undoable] = field(default_factory=dict)
+    replay: Walk
+    #: In the order of the walk through the body.
+    undoables: dict[str, Undoable | UndoSource] = field(default_factory=dict)
+    #: Set in a branch.
+    share: BranchShare | None = None
     #: Set when the body must be left; every later durable call raises it again.
     latch: BaseException | None = None
+    #: The group whose branches are being run: they have contexts of their own.
+    group: str = ""
     #: Set when the slice is over: a context that is used after that is a mistake.
     is_over: bool = False
     #: The errors that durable calls raised in the body, each with the key of its call.
@@ -127,6 +175,11 @@ class SliceState:
             )
         if self.latch is not None:
             raise self.latch
+        if self.group:
+            raise DurableCallError(
+                f"{what} was called in a branch of {self.group!r} on the context of the body. Use "
+                f"the context that the branch is given."
+            )
         step = find_current_step()
         if step is not None and step.execution_id == self.execution.id:
             raise DurableCallError(
@@ -143,6 +196,8 @@ class SliceState:
         """Refuse to begin an action when undoing, or when the lease is in doubt."""
         if self.is_undoing:
             self.stop(ReplayEnded())
+        if self.share is not None and self.share.is_decided:
+            self.stop(BranchStopped())
         if not self.needs.may_begin(self.claim):
             self.lose_lease()
 
@@ -154,6 +209,9 @@ class SliceState:
     def durable_call(self, what: str) -> Iterator[None]:
         """Guard one durable call: refuse it where none may be, and latch what leaves the body."""
         self.check_call(what)
+        share = self.share
+        if share is not None:
+            share.lock.acquire()
         try:
             yield
         except Exception:
@@ -162,6 +220,56 @@ class SliceState:
             # Ours, or a process that is told to end: neither may be swallowed and gone past.
             self.latch = reason
             raise
+        finally:
+            if share is not None:
+                share.lock.release()
+
+    @contextmanager
+    def latching(self) -> Iterator[None]:
+        """Have what leaves the body leave it again at every durable call to come."""
+        try:
+            yield
+        except Exception:
+            raise
+        except BaseException as reason:
+            self.latch = reason
+            raise
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other branches out, which may run in other threads."""
+        with nullcontext() if self.share is None else self.share.lock:
+            yield
+
+    def run_action(self, action: Callable[[], Any], timeout: timedelta | None) -> Any:
+        """Run an action inside a durable call, and let other branches in meanwhile."""
+        if self.share is None:
+            return self.needs.actions.run(action, timeout)
+        self.share.lock.release()
+        try:
+            return self.needs.actions.run(action, timeout)
+        finally:
+            self.share.lock.acquire()
+
+    def branch(self, walk: Walk, share: BranchShare) -> SliceState:
+        """Return the state of a branch, for the thread that calls this."""
+        branch = SliceState(self.claim, self.needs, walk, self.undoables, share)
+        branch._raised = self._raised
+        branch._clock_at_claim = self._clock_at_claim
+        branch.passed_at = self.passed_at
+        return branch
+
+    def item(self, walk: Walk, share: BranchShare) -> SliceState:
+        """Return the state of one item of a map, of which nothing is kept: there may be thousands."""
+        item = self.branch(walk, share)
+        item.undoables = {}
+        item._raised = []  # noqa: SLF001 -- its own state
+        return item
+
+    def opened(self, checkpoint: Checkpoint) -> None:
+        """Note an attempt that was just opened, and stays open."""
+        self.replay.note(checkpoint)
+        self.claim.checkpoints.append(checkpoint)
 
     def write(self, transition: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Have the store make a transition; its own failure is a crash, not the workflow's."""
@@ -183,8 +291,12 @@ class SliceState:
 
     def fail(self, call: Call, error: Exception) -> NoReturn:
         """Have a durable call raise its outcome in the body."""
-        self._raised.append((error, call.key))
+        self.note_raised(error, call.key)
         raise error
+
+    def note_raised(self, error: BaseException, key: str) -> None:
+        """Remember whose failure an error is that the body sees."""
+        self._raised.append((error, key))
 
     def find_failed_call(self, error: BaseException | None) -> str:
         """Return the key of the durable call whose failure `error` is, or comes from, else ''."""
@@ -219,6 +331,8 @@ class SliceState:
     def rewind(self) -> None:
         """Begin again at the body's first call, with all that is known by now."""
         self.replay.rewind()
+        # The walk to come tells them again, in its own order.
+        self.undoables.clear()
         self.latch = None
         self.passed_at = self._begins_at()
 

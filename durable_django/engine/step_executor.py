@@ -23,7 +23,8 @@ from durable_django.domain.wait import Wait
 from durable_django.engine.action_runner import ActionTimedOut
 from durable_django.engine.business_errors import BusinessErrors
 from durable_django.engine.current_step import StepInfo, running
-from durable_django.engine.replay import Call
+from durable_django.engine.map_result import as_plain
+from durable_django.engine.records import Call
 from durable_django.engine.retry_executor import RetryExecutor, Verdict
 from durable_django.engine.slice_state import SliceState, Undoable, error_of
 from durable_django.engine.suspension import WorkflowInterrupted, WorkflowSuspended
@@ -85,24 +86,27 @@ class StepExecutor:
         """Return the step's result; see `WorkflowContext.step`."""
         call = self._state.replay.enter(CheckpointKind.STEP, name)
         if call.settled is not None:
-            tell_differences(call.settled, action, args, self._payloads)
-            return self._recorded(call, call.settled, options)
+            tell_differences(call.settled, action, as_plain(args), self._payloads)
+            return self.recorded(call, call.settled, options)
         self._state.check_may_begin()
         self._wait_for_retry(call)
         if options.at_most_once and call.open_intent is not None:
             return self._fail_unknown(call, call.open_intent, options)
         if options.fallback is not NO_FALLBACK:
             self._encode_fallback(call, options)  # refused, if at all, before anything runs
-        text = self._payloads.encode(args, f"Arguments of step {call.key!r}") if args else ""
+        text = (
+            self._payloads.encode(as_plain(args), f"Arguments of step {call.key!r}") if args else ""
+        )
         while True:
             attempt = self._new_attempt(call, action, text, options)
             outcome = self._attempt(call, attempt, partial(action, *args), options)
             if outcome is not None:
-                return self._recorded(call, outcome, options)
+                return self.recorded(call, outcome, options)
 
     # --- what is known already ---
 
-    def _recorded(self, call: Call, outcome: Checkpoint, options: StepOptions) -> Any:
+    def recorded(self, call: Call, outcome: Checkpoint, options: StepOptions) -> Any:
+        """Return the result that is recorded, or raise the failure."""
         self._state.passed(call, outcome)
         if outcome.status is CheckpointStatus.FAILED:
             return self._recorded_failure(call, outcome, options)
@@ -148,7 +152,7 @@ class StepExecutor:
             attempts=len(call.attempts),
         )
         outcome = self._close_failed(call, intent, error, None, options)
-        return self._recorded(call, outcome, options)
+        return self.recorded(call, outcome, options)
 
     # --- one attempt ---
 
@@ -162,7 +166,8 @@ class StepExecutor:
             key=call.key,
             name=call.name,
             position=call.position,
-            kind=CheckpointKind.STEP,
+            branch_position=call.branch_position,
+            kind=call.kind,
             attempt=call.next_attempt,
             epoch=self._state.execution.epoch,
             action=path_of(action),
@@ -235,7 +240,7 @@ class StepExecutor:
         timeout = None if options.atomic else options.timeout
         begun = self._state.now()
         with running(info):
-            value = self._state.needs.actions.run(action, timeout)
+            value = self._state.run_action(action, timeout)
         if options.atomic and options.timeout and self._state.now() - begun > options.timeout:
             raise ActionTimedOut(options.timeout)
         text = self._encode(call, value, options)

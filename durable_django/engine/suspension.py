@@ -50,3 +50,10 @@ class SliceAbandoned(SliceStopped):
 
 class ReplayEnded(SliceStopped):
     """While undoing: the body has come to what was never recorded, so all undos are known."""
+
+
+class BranchStopped(SliceStopped):
+    """In a branch: its group was decided without it."""
+
+    def __init__(self) -> None:
+        super().__init__("the group is decided")

@@ -61,6 +61,7 @@ class TimerManager:
             key=call.key,
             name=name,
             position=call.position,
+            branch_position=call.branch_position,
             kind=CheckpointKind.SLEEP,
             attempt=call.next_attempt,
             epoch=state.execution.epoch,

@@ -15,7 +15,9 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast
 from asgiref.sync import sync_to_async
 
 from durable_django.domain.definition import OnFailure, WorkflowDefinition
-from durable_django.domain.status import Guarantee
+from durable_django.domain.limit import Limit
+from durable_django.domain.recurrence import Recurrence, to_recurrence
+from durable_django.domain.status import Guarantee, OnConflict
 from durable_django.engine.context import WorkflowContext
 from durable_django.engine.execution_handle import ExecutionHandle
 from durable_django.engine.registry import Registry, default_registry
@@ -40,6 +42,11 @@ class StartOptions:
     #: A model instance, or its reference: "shop.order:991".
     subject: object = ""
     guarantee: Guarantee | None = None
+    on_conflict: OnConflict | str = OnConflict.RETURN
+    limit: Limit | None = None
+    #: A limit that is settled already, as the engine itself gives it; its key begins with `~`.
+    limit_key: str = ""
+    limit_max: int = 0
 
 
 class Starter(Protocol):
@@ -101,16 +108,23 @@ class StartRequest(Generic[P, R]):
         """Return the same request with some options changed."""
         return StartRequest(self._definition, replace(self._options, **_tupled(changes)))
 
+    @property
+    def parts(self) -> tuple[WorkflowDefinition, StartOptions]:
+        """The workflow's definition, and the options of the start."""
+        return self._definition, self._options
+
     def start(self, *args: P.args, **kwargs: P.kwargs) -> ExecutionHandle[R]:
         """Start an execution: one row, written in the caller's transaction.
 
         It commits or vanishes with that transaction; workers see it after the commit. With a
-        `key` that exists already, the execution of that key is returned instead.
+        `key` that exists already, the execution of that key is returned instead, unless the
+        option `on_conflict` says otherwise.
 
         Raises:
             TypeError: The arguments do not fit the workflow.
             PayloadError: An argument is not JSON-storable.
-            ExecutionKeyConflictError: The key was used with another input.
+            ExecutionKeyConflictError: The key was used with another input; with
+                `on_conflict="raise"`, the key was used.
         """
         return engine_slot.get().start_many(self._definition, [(args, kwargs)], self._options)[0]
 
@@ -191,6 +205,8 @@ class WorkflowFunction(StartRequest[P, R]):
         correlation_id: str = "",
         subject: object = "",
         guarantee: Guarantee | None = None,
+        on_conflict: OnConflict | str = OnConflict.RETURN,
+        limit: Limit | None = None,
     ) -> StartRequest[P, R]:
         """Return the workflow with options for one start.
 
@@ -206,6 +222,11 @@ class WorkflowFunction(StartRequest[P, R]):
             subject: The business object it is about: a saved model instance, or a reference to
                 one such as "shop.order:991". The object's admin page can list its executions.
             guarantee: Who advances it; see `Guarantee`.
+            on_conflict: What becomes of the start if the key is taken: "return" the execution that
+                has it, "raise", "replace" (it is cancelled; with a delay this is a debounce), or
+                "queue" (begin when all earlier ones with the key have ended).
+            limit: How many of the workflow's executions with the limit's key may be under way at
+                once; by default the workflow's limit. The others are held back.
         """
         options = StartOptions(
             key=key,
@@ -218,6 +239,8 @@ class WorkflowFunction(StartRequest[P, R]):
             correlation_id=correlation_id,
             subject=subject,
             guarantee=guarantee,
+            on_conflict=on_conflict,
+            limit=limit,
         )
         return StartRequest(self._definition, options)
 
@@ -237,6 +260,9 @@ def workflow(
     on_failure: str = ...,
     expose: bool = ...,
     tags: Iterable[str] = ...,
+    limit: Limit | None = ...,
+    schedule: str | timedelta | Recurrence | None = ...,
+    timezone: str | None = ...,
     registry: Registry = ...,
 ) -> Callable[[Callable[Concatenate[WorkflowContext, P], R]], WorkflowFunction[P, R]]: ...
 
@@ -253,6 +279,9 @@ def workflow(  # noqa: PLR0913 -- one keyword per option, each with a default
     on_failure: str = OnFailure.COMPENSATE,
     expose: bool = False,
     tags: Iterable[str] = (),
+    limit: Limit | None = None,
+    schedule: str | timedelta | Recurrence | None = None,
+    timezone: str | None = None,
     registry: Registry = default_registry,
 ) -> Any:
     """Register a function as a durable workflow.
@@ -274,6 +303,11 @@ def workflow(  # noqa: PLR0913 -- one keyword per option, each with a default
         on_failure: "compensate" (undo, then FAILED) or "park" (stop until a person retries).
         expose: Whether the REST API may start it.
         tags: Words that every execution is found by.
+        limit: How many of its executions that share a key may be under way at once: `Limit(1)`, or
+            `Limit(3, key=lambda tenant, **_: tenant)`. The others are held back.
+        schedule: When to start it by the clock: a cron expression of five fields, an interval, or
+            a `Recurrence` with policies of its own and an input.
+        timezone: In whose time the cron expression is meant, such as "Europe/Berlin"; else UTC.
         registry: Where to register it.
 
     Raises:
@@ -291,6 +325,8 @@ def workflow(  # noqa: PLR0913 -- one keyword per option, each with a default
             on_failure=OnFailure(on_failure),
             expose=expose,
             tags=tuple(tags),
+            limit=limit,
+            schedule=_to_schedule(schedule, timezone),
         )
         registry.register(definition)
         return WorkflowFunction(function, definition)
@@ -326,6 +362,14 @@ def _default_name(function: Callable[..., Any]) -> str:
     if len(parts) > 1 and parts[-1] == "workflows":
         parts.pop()
     return f"{parts[-1]}.{function.__name__}"
+
+
+def _to_schedule(when: object, timezone: str | None) -> Recurrence | None:
+    if when is not None:
+        return to_recurrence(when, timezone)
+    if timezone is not None:
+        raise DefinitionError("timezone= is that of a schedule, and none is given.")
+    return None
 
 
 def _tupled(changes: dict[str, Any]) -> dict[str, Any]:

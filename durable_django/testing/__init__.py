@@ -10,13 +10,17 @@ from durable_django.stores.memory import InMemoryCheckpointStore
 from durable_django.testing.clock import ManualClock
 from durable_django.testing.driver import DurableDriver, build_test_engine
 from durable_django.testing.factories import (
+    make_asking,
     make_checkpoint,
     make_claim,
     make_error,
     make_execution,
     make_new_execution,
     make_outcome,
+    make_schedule,
     make_signal,
+    make_task,
+    make_tick,
     make_timer,
 )
 
@@ -25,12 +29,16 @@ __all__ = [
     "InMemoryCheckpointStore",
     "ManualClock",
     "build_test_engine",
+    "make_asking",
     "make_checkpoint",
     "make_claim",
     "make_error",
     "make_execution",
     "make_new_execution",
     "make_outcome",
+    "make_schedule",
     "make_signal",
+    "make_task",
+    "make_tick",
     "make_timer",
 ]

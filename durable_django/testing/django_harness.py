@@ -12,6 +12,7 @@ from durable_django.conf import settings
 from durable_django.engine.action_runner import InlineActionRunner
 from durable_django.engine.durable_engine import DurableEngine, EngineOptions
 from durable_django.ports.checkpoint_store import CheckpointStore
+from durable_django.ports.schedule_store import ScheduleStore
 from durable_django.testing.clock import ManualClock
 from durable_django.testing.driver import LEASE, DurableDriver
 
@@ -25,13 +26,17 @@ def durable_harness() -> Iterator[DurableDriver]:
     """
     former = runtime.use_engine(None)
     try:
-        yield DurableDriver(_build, _new_store, runtime.use_engine, _rolled_back)
+        yield DurableDriver(_build, _new_store, runtime.use_engine, _rolled_back, _new_schedules)
     finally:
         runtime.use_engine(former)
 
 
 def _new_store(clock: ManualClock) -> CheckpointStore:
     return runtime.build_store(settings(), clock)
+
+
+def _new_schedules(_store: CheckpointStore) -> ScheduleStore:
+    return runtime.build_schedule_store(settings())
 
 
 def _build(store: CheckpointStore, clock: ManualClock) -> DurableEngine:

@@ -5,20 +5,28 @@ Everything runs in the test's own thread and transaction, on virtual time: a mon
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
 from durable_django.domain.checkpoint import Checkpoint
+from durable_django.domain.event import Actor, ActorKind
 from durable_django.domain.status import CheckpointKind, CheckpointStatus, ExecutionStatus
+from durable_django.domain.task import Task
+from durable_django.domain.task_form import TaskForm
 from durable_django.engine.action_runner import InlineActionRunner
 from durable_django.engine.durable_engine import DurableEngine, EngineOptions
 from durable_django.engine.execution_handle import ExecutionHandle
+from durable_django.engine.task_answers import encode_data
 from durable_django.engine.workflow_function import StartRequest
 from durable_django.ports.checkpoint_store import CheckpointStore
+from durable_django.ports.schedule_store import ScheduleStore
+from durable_django.scheduling.schedule_keeper import ScheduleKeeper
+from durable_django.stores.memory.schedules import InMemoryScheduleStore
 from durable_django.testing.clock import ManualClock
 from durable_django.testing.crash import CrashingStore, CrashPoint, SimulatedCrash
 
@@ -28,6 +36,7 @@ R = TypeVar("R")
 LEASE = timedelta(seconds=30)
 #: More slices than this without the clock moving: something makes work for ever.
 MAX_SLICES = 10_000
+_UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +58,13 @@ class DurableDriver:
         new_store: Callable[[ManualClock], CheckpointStore],
         use: Callable[[DurableEngine], object] = lambda _: None,
         isolate: Callable[[], AbstractContextManager[object]] = nullcontext,
+        new_schedules: Callable[[CheckpointStore], ScheduleStore] = InMemoryScheduleStore,
     ) -> None:
         self._build = build
         self._new_store = new_store
         self._use = use
         self._isolate = isolate
+        self._new_schedules = new_schedules
         self.crashes = 0
         self._reset(None)
 
@@ -61,8 +72,14 @@ class DurableDriver:
         self.clock = ManualClock()
         self._crashing = CrashingStore(self._new_store(self.clock), point)
         self.store = self._crashing.as_store()
+        self.schedule_store = self._new_schedules(self.store)
+        self._begin()
+
+    def _begin(self) -> None:
         self.engine = self._build(self.store, self.clock)
         self._use(self.engine)
+        #: Has schedules tick. Those that the code defines are there after `schedules.sync()`.
+        self.schedules = ScheduleKeeper(self.engine, self.schedule_store)
 
     # --- acts: each is followed by whatever falls due because of it ---
 
@@ -108,14 +125,52 @@ class DurableDriver:
         self.engine.retry(_id(execution))
         self._settle(execution)
 
+    def complete_task(
+        self,
+        execution: ExecutionHandle[Any] | UUID,
+        name: str,
+        data: Mapping[str, Any] | None = None,
+        *,
+        by: str = "",
+        comment: str = "",
+    ) -> None:
+        """Answer the execution's open task of this name (or key), and advance what that wakes.
+
+        Fields are checked as they are in the inbox; a Django form is not: give the cleaned data.
+
+        Args:
+            execution: Whose task it is.
+            name: What the workflow asks.
+            data: The answer, by the names of the fields.
+            by: The user who answers; by default who has the task, or `tester`.
+            comment: What they say beside it.
+
+        Raises:
+            LookupError: It asks nothing by that name now.
+            FieldErrors: The answer does not fit the fields.
+            TaskForbiddenError: The task is another user's, or the four-eyes rule excludes `by`.
+        """
+        open_tasks = [task for task in self.tasks(execution) if task.status.is_active]
+        task = next((task for task in open_tasks if name in (task.key, task.name)), None)
+        if task is None:
+            listed = ", ".join(task.key for task in open_tasks) or "nothing"
+            raise LookupError(f"It asks nothing named {name!r} now. It asks: {listed}.")
+        answer = data or {} if task.form else TaskForm.from_json(task.fields).clean(data or {})
+        text = encode_data(self.engine.payloads, task.name, answer)
+        user = by or task.assignee or "tester"
+        actor = Actor(kind=ActorKind.USER, id=user, name=user)
+        self.store.complete_task(task.id, user, text, comment, actor)
+        self._settle(execution)
+
     def advance(self, by: timedelta = timedelta(0), **units: float) -> None:
         """Let time pass, stopping at every alarm on the way: `advance(hours=24)`.
 
-        A handle must be refreshed afterwards to show where its execution stands.
+        Schedules tick too, if there are any: `durable_django.schedules.create(…)`, or
+        `durable.schedules.sync()` for those that the code defines. A handle must be refreshed afterwards to show where its execution stands.
         """
         end = self.clock.now() + by + timedelta(**units)
         self.drain()
-        while (alarm := self.store.next_alarm(self._queues())) is not None and alarm <= end:
+        while (alarm := self._next_alarm()) is not None and alarm <= end:
             self.clock.set(max(alarm, self.clock.now()))
             self.drain()
         self.clock.set(max(end, self.clock.now()))
@@ -125,6 +180,7 @@ class DurableDriver:
         """Advance until nothing is due now; a simulated crash is followed by a restart."""
         while True:
             try:
+                self._tick_schedules()
                 self.engine.drain(self._queues(), MAX_SLICES)
             except SimulatedCrash:
                 self.crashes += 1
@@ -135,8 +191,7 @@ class DurableDriver:
     def restart(self) -> None:
         """Go on as another process would: nothing in memory, and every lease has run out."""
         self.engine.dispose()
-        self.engine = self._build(self.store, self.clock)
-        self._use(self.engine)
+        self._begin()
         self.clock.advance(LEASE)
 
     # --- looking ---
@@ -152,6 +207,10 @@ class DurableDriver:
     def checkpoints(self, execution: ExecutionHandle[Any] | UUID) -> list[Checkpoint]:
         """Return every attempt that was recorded."""
         return self.store.list_checkpoints(_id(execution))
+
+    def tasks(self, execution: ExecutionHandle[Any] | UUID) -> list[Task]:
+        """Return what the execution has asked of people, over or not, in order."""
+        return self.store.list_tasks(_id(execution))
 
     def result(self, execution: ExecutionHandle[R]) -> R:
         """Return the result of an execution that has ended, or raise what it ended with."""
@@ -205,18 +264,38 @@ class DurableDriver:
         with self._isolate():
             self._reset(point)
             execution = scenario(self).refresh().execution
-            own_id = str(execution.id)
             output, error = (
-                text and text.replace(own_id, "<id>")
+                text and self._without_ids(text, execution.id)
                 for text in (execution.output, execution.error)
             )
             end = End(execution.status, output, error, same())
             return end, list(self._crashing.writes)
 
+    def _without_ids(self, text: str, own_id: UUID) -> str:
+        """Return it with names in the place of ids, which depend on when they were made."""
+        ids = {UUID(found) for found in _UUID.findall(text)} - {own_id}
+        text = text.replace(str(own_id), "<id>")
+        for key, execution in self.store.find_executions(ids).items():
+            text = text.replace(str(key), f"<{execution.parent_key}>")
+        return text
+
     def _settle(self, execution: ExecutionHandle[Any] | UUID) -> None:
         self.drain()
         if isinstance(execution, ExecutionHandle):
             execution.refresh()
+
+    def _next_alarm(self) -> datetime | None:
+        alarms = (
+            self.store.next_alarm(self._queues()),
+            self.store.next_admission(),
+            self.schedules.next_alarm(),
+        )
+        return min((alarm for alarm in alarms if alarm is not None), default=None)
+
+    def _tick_schedules(self) -> None:
+        while (alarm := self.schedules.next_alarm()) is not None and alarm <= self.clock.now():
+            report = self.schedules.run_due()
+            assert not report.undone, f"schedules {report.undone} could not tick; see the log"
 
     def _queues(self) -> tuple[str, ...]:
         return tuple(sorted({"default", *self.engine.registry.queues()}))

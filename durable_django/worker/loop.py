@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -35,6 +36,7 @@ def run_worker(  # noqa: PLR0913 -- the composition root names each
     times: LoopTimes | None = None,
     beat: Callable[[], object] = lambda: None,
     adopt: Callable[[], object] = lambda: None,
+    schedules: Callable[[], float] = lambda: math.inf,
     drop_connections: Callable[[], object] = lambda: None,
 ) -> bool:
     """Pump until `stop` is set or, with `drain`, until nothing is due.
@@ -65,7 +67,8 @@ def run_worker(  # noqa: PLR0913 -- the composition root names each
         except Exception as error:
             logger.warning("No heartbeat", exc_info=error)
             drop_connections()
-        stop.wait(min(0.2 if drain else times.heartbeat, times.heartbeat))
+        rest = math.inf if drain else schedules()
+        stop.wait(min(0.2 if drain else times.heartbeat, times.heartbeat, rest))
     pump.stop()
     pumping.join(times.grace)
     if pumping.failure is not None:

@@ -30,6 +30,9 @@ PATIENCE_S = 0.5
 #: How often a pump says that it is at work, and how long that holds.
 _ATTEND_EVERY_S = 0.5
 _ATTENDED = timedelta(seconds=2)
+#: How often it admits what became ready under a limit, and under how many limits.
+_ADMIT_EVERY_S = 1.0
+_MOST_ADMITTED = 1000
 #: The shortest rest before looking again for what is all but due.
 _SHORTEST_S = 0.002
 #: For so long after work it looks so many times as often as its tick says.
@@ -88,6 +91,7 @@ class Pump:
         self._time = store_time or StoreTime(engine.store, monotonic=monotonic)
         self._is_stopping = False
         self._attended_at = 0.0
+        self._admitted_at = -math.inf
         self._last_begun = -math.inf
         self._first_queue = 0
         #: How often in a row something was due that could not be claimed.
@@ -124,6 +128,7 @@ class Pump:
         begun = self._monotonic()
         while True:
             self._attend()
+            self._admit()
             now = self._monotonic()
             is_over = shift.budget is not None and now - begun >= shift.budget
             if self._is_stopping or is_over:
@@ -238,6 +243,12 @@ class Pump:
         self._attended_at = now
         for queue in self._queues:
             self._doorbell.attend(queue, _ATTENDED)
+
+    def _admit(self) -> None:
+        now = self._monotonic()
+        if now - self._admitted_at >= _ADMIT_EVERY_S:
+            self._admitted_at = now
+            self._engine.store.admit_waiting(_MOST_ADMITTED)
 
 
 def _between(seconds: float, most: float) -> float:

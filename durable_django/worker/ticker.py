@@ -25,6 +25,8 @@ _SHORTEST_S = 0.002
 #: Rests after a failure: this, then twice as long each time, up to the last.
 _FIRST_REST_S = 0.5
 _LAST_REST_S = 5.0
+#: Under so many limits executions are admitted at once.
+_MOST_ADMITTED = 1000
 
 
 class Election(Protocol):
@@ -44,6 +46,8 @@ class TickerTimes:
     wedged_after: float = 1.0
     #: How often `housekeeping` is done.
     housekeeping: float = 5.0
+    #: How often what became ready under a limit is admitted.
+    admit: float = 1.0
     #: How many executions one pump claims at once: so many pumps are rung as have a batch to do.
     batch: int = 20
     most_slots: int = 8
@@ -62,6 +66,7 @@ class Ticker:
         election: Election,
         rescue: Callable[[str], object],
         housekeeping: Callable[[bool], object] = lambda _is_elected: None,
+        schedules: Callable[[], float] = lambda: math.inf,
         drop_connections: Callable[[], object] = lambda: None,
         times: TickerTimes | None = None,
         monotonic: Callable[[], float] = time.monotonic,
@@ -74,12 +79,14 @@ class Ticker:
         self._election = election
         self._rescue = rescue
         self._housekeeping = housekeeping
+        self._schedules = schedules
         self._drop_connections = drop_connections
         self._times = times or TickerTimes()
         self._monotonic = monotonic
         self._time = store_time or StoreTime(store, monotonic=monotonic)
         self._kept_house_at = -math.inf
         self._looked_at = -math.inf
+        self._admitted_at = -math.inf
         self._rest_after_failure = _FIRST_REST_S
         #: Since when the doorbell of a queue with due work has been seen unanswered.
         self._unanswered_since: dict[str, float] = {}
@@ -114,7 +121,13 @@ class Ticker:
         if not is_elected and now - self._looked_at < self._times.stand_by:
             return self._times.tick
         self._looked_at = now
-        return self._look()
+        if now - self._admitted_at >= self._times.admit:
+            self._admitted_at = now
+            # What it admits is due, and rung for below.
+            self._store.admit_waiting(_MOST_ADMITTED)
+        # First, so that what is started by the clock is rung for at once.
+        rest = self._schedules()
+        return min(rest, self._look())
 
     def _look(self) -> float:
         queues = tuple(self._queues())

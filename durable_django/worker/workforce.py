@@ -21,12 +21,15 @@ from durable_django.engine.durable_engine import DurableEngine
 from durable_django.ports.dispatcher import Dispatcher
 from durable_django.ports.doorbell import Doorbell, queue_of
 from durable_django.ports.heartbeats import Heartbeats
+from durable_django.scheduling.schedule_keeper import ScheduleKeeper
 from durable_django.worker.crew import Crew, InlineCrew, ThreadCrew
 from durable_django.worker.election import Election
 from durable_django.worker.loop import LoopTimes, run_worker
 from durable_django.worker.pace import Pace
 from durable_django.worker.pump import Pump, Shift
 from durable_django.worker.rescuer import Rescuer
+from durable_django.worker.schedule_watch import ScheduleWatch
+from durable_django.worker.store_time import StoreTime
 from durable_django.worker.tally import Tally
 from durable_django.worker.ticker import Ticker, TickerTimes
 
@@ -57,6 +60,8 @@ class WorkforceNeeds:
     tidy: Callable[[bool], object]
     #: Closes the calling thread's connections.
     drop_connections: Callable[[], object]
+    #: Has schedules tick; None: this process leaves that to others.
+    schedules: ScheduleKeeper | None = None
     #: Makes sure that `recover` is called now and then.
     ensure_backstop: Callable[[], object] = field(default=lambda: None)
 
@@ -85,7 +90,9 @@ class Workforce:
             needs.dispatcher.wake(queue)
 
     def recover(self) -> None:
-        """Adopt what only a vanished process would have advanced, and pump every queue once."""
+        """Have schedules tick, adopt what a vanished process would have advanced, pump every queue."""
+        if (watch := self._new_watch()) is not None:
+            watch.tick()
         self._adopt_orphans()
         queues = tuple(self._needs.queues())
         if self._new_pump(queues, self._crew, self._needs.doorbell).run(self._shift(linger=0.0)):
@@ -137,8 +144,19 @@ class Workforce:
             # It is deleted when it has been silent for long enough.
             logger.warning("Heartbeat not taken back", exc_info=error)
 
+    def _new_watch(self) -> ScheduleWatch | None:
+        needs = self._needs
+        if needs.schedules is None:
+            return None
+        return ScheduleWatch(
+            needs.schedules,
+            StoreTime(needs.engine.store),
+            drop_connections=needs.drop_connections,
+        )
+
     def _new_ticker(self, kind: str) -> Ticker:
         needs, conf = self._needs, self._needs.conf
+        watch = self._new_watch()
         return Ticker(
             needs.engine.store,
             needs.queues,
@@ -147,6 +165,7 @@ class Workforce:
             election=self._election,
             rescue=Rescuer(self._rescue, needs.drop_connections),
             housekeeping=lambda is_elected: self._keep_house(kind, is_elected=is_elected),
+            schedules=_never if watch is None else watch.tick,
             drop_connections=needs.drop_connections,
             times=TickerTimes(
                 tick=conf.tick_seconds,
@@ -195,7 +214,10 @@ class Workforce:
     ) -> bool:
         """Pump until told to stop, or until nothing is due; see `run_worker`."""
         needs, conf = self._needs, self._needs.conf
+        watch = self._new_watch()
         try:
+            if drain and watch is not None:
+                watch.drain()
             return run_worker(
                 pump,
                 stop,
@@ -205,6 +227,7 @@ class Workforce:
                 ),
                 beat=lambda: self.beat("durable_worker", tuple(queues)),
                 adopt=self._adopt_orphans,
+                schedules=_never if watch is None else watch.tick,
                 drop_connections=needs.drop_connections,
             )
         finally:
@@ -251,3 +274,8 @@ class Workforce:
             tidy=needs.tidy,
             on_thread_exit=needs.drop_connections,
         )
+
+
+def _never() -> float:
+    """Ask for no call at all."""
+    return math.inf

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.checks import ERROR
 from django.db import DatabaseError, connections
 from django.utils import timezone
 
@@ -12,8 +13,9 @@ from durable_django.domain.definition import WorkflowDefinition
 from durable_django.engine.registry import default_registry
 from durable_django.models import WorkflowExecution
 from durable_django.stores.orm import health
+from durable_django.stores.orm.schedules import OrmScheduleStore
 from durable_django.stores.orm.store import OrmCheckpointStore
-from durable_django.testing import make_new_execution
+from durable_django.testing import make_new_execution, make_schedule
 
 pytestmark = pytest.mark.django_db
 
@@ -47,6 +49,16 @@ def test_live_execution_of_an_unknown_workflow_is_reported():
 
     assert message.id == "durable_django.W023"
     assert "'shop.order' version 3" in str(message.msg)
+
+
+def test_schedule_that_cannot_tick_is_an_error():
+    OrmScheduleStore().insert_schedule(make_schedule(name="sound"))
+    OrmScheduleStore().insert_schedule(make_schedule(timezone="Mars/Olympus"))
+
+    [message] = check_live_database(databases=["default"])
+
+    assert (message.id, message.level) == ("durable_django.E007", ERROR)
+    assert "Schedule 'nightly' cannot tick: 'Mars/Olympus' is not a time zone" in message.msg
 
 
 @pytest.mark.usefixtures("_shop_order_is_registered")
@@ -94,7 +106,7 @@ class FakeServer:
     ],
 )
 def test_old_server_is_reported(monkeypatch: pytest.MonkeyPatch, server: FakeServer, expected: int):
-    for question in ("list_live_workflows", "list_lags"):
+    for question in ("list_live_workflows", "list_lags", "list_schedules"):
         monkeypatch.setattr(health, question, lambda *_: [])
     former = connections["default"]
     connections["default"] = server  # type: ignore[assignment]

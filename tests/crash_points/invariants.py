@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any
 
+from durable_django.domain.wait import read_waits
 from tests.crash_points.ledger import Entry, only
 from tests.crash_points.snapshot import Snapshot, outline_of
 from tests.crash_points.story import Story
@@ -61,12 +62,25 @@ def ends_like_an_uncrashed_run(evidence: Evidence) -> Iterator[str]:
     if end != (story.status, story.output):
         yield f"I2: it ended {end}, not {(story.status, story.output)}"
     order = [step for step, _ in groupby(effect["step"] for effect in evidence.effects)]
-    if order != list(story.script):
-        yield f"I5: actions ran in the order {order}, not {list(story.script)}"
+    script = list(story.script)
+    if not story.is_ordered:
+        order, script = sorted(set(order)), sorted(script)
+    if order != script:
+        yield f"I5: actions ran in the order {order}, not {script}"
     got = outline_of(evidence.final)
     for part, expected in (evidence.expected or {}).items():
         if got[part] != expected:
-            yield f"end: {part} is {got[part]}, without crashes {expected}"
+            yield f"end: {part} is {_beside(got[part], expected)}"
+
+
+def _beside(got: Any, expected: Any) -> str:
+    """Return how the two differ, without what they share."""
+    if isinstance(got, list) and isinstance(expected, list):
+        more = [one for one in got if one not in expected]
+        less = [one for one in expected if one not in got]
+        if more or less:
+            return f"{more}, without crashes {less}"
+    return f"{got}, without crashes {expected}"
 
 
 def no_action_runs_after_its_checkpoint_is_visible(evidence: Evidence) -> Iterator[str]:
@@ -131,7 +145,10 @@ def timers_stand(evidence: Evidence) -> Iterator[str]:
 def accepted_signals_are_consumed_once(evidence: Evidence) -> Iterator[str]:
     final = evidence.final
     positions = [row["position"] for row in final["signals"]]
-    if positions != list(range(1, len(positions) + 1)):
+    # Other news takes a position too: the end of a child, a completed task.
+    has_other_news = bool(final["children"] or final["tasks"])
+    expected = sorted(set(positions)) if has_other_news else list(range(1, len(positions) + 1))
+    if positions != expected:
         yield f"I16: signal positions are {positions}"
     sent = Counter(row["dedupe_key"] for row in final["signals"])
     yield from (f"I15: signal {key} was accepted twice" for key, n in sent.items() if n > 1)
@@ -151,13 +168,60 @@ def nothing_is_stuck(evidence: Evidence) -> Iterator[str]:
         row = snapshot["execution"]
         if row["status"] in TERMINAL | STILL or row["wake_at"] is not None:
             continue
-        waiting = row["waiting_kind"] == "signal"
-        arrived = any(
-            s["status"] == "pending" and s["name"] == row["waiting_for"]
-            for s in snapshot["signals"]
-        )
-        if not waiting or arrived:
+        waits = [(row["waiting_kind"], row["waiting_for"])]
+        if row["waiting_kind"] == "several":
+            waits = [(str(kind), name) for kind, name in read_waits(row["waiting_for"])]
+        if not any(_can_come(snapshot, kind, name) for kind, name in waits):
             yield f"I30: nothing will wake it: {row['status']}, {row['waiting_kind']!r}"
+        if any(_has_come(snapshot, kind, name) for kind, name in waits):
+            yield f"I30: what it waits for has come, and did not wake it: {waits}"
+
+
+def _can_come(snapshot: Snapshot, kind: str, name: str) -> bool:
+    own_id = snapshot["execution"]["id"]
+    open_calls = {
+        row["parent_key"]
+        for row in snapshot["children"]
+        if row["parent_id"] == own_id and row["status"] not in TERMINAL
+    }
+    if kind == "child":
+        return name in open_calls
+    if kind == "map":
+        return any(call.startswith(f"{name}/") for call in open_calls)
+    if kind == "task":
+        active = {"open", "claimed"}
+        return any(t["call_key"] == name and t["status"] in active for t in snapshot["tasks"])
+    return kind in {"signal", "event"}
+
+
+def _has_come(snapshot: Snapshot, kind: str, name: str) -> bool:
+    if kind in {"signal", "event"}:
+        pending = (s for s in snapshot["signals"] if s["status"] == "pending")
+        return any(signal["name"] == name for signal in pending)
+    return kind in {"child", "map", "task"} and not _can_come(snapshot, kind, name)
+
+
+def a_call_has_one_child(evidence: Evidence) -> Iterator[str]:
+    final = evidence.final
+    calls = Counter((row["parent_id"], row["parent_key"]) for row in final["children"])
+    yield from (f"I28: call {call} has {n} children" for (_, call), n in calls.items() if n > 1)
+    attempts = {row["idempotency_key"] for row in final["checkpoints"] if row["kind"] == "child"}
+    own_id = final["execution"]["id"]
+    ids = {
+        row["id"]
+        for row in final["children"]
+        if row["parent_id"] == own_id and row["parent_wait"] != "map"
+    }
+    if not ids <= attempts:
+        yield f"I28: children that no call has recorded: {ids - attempts}"
+
+
+def no_child_outlives_its_family(evidence: Evidence) -> Iterator[str]:
+    for row in evidence.final["children"]:
+        if row["status"] not in TERMINAL:
+            yield f"I31: child {row['parent_key']} has not ended: {row['status']}"
+        if row["status"] in TERMINAL and (row["wake_at"] or row["waiting_kind"]):
+            yield f"I26: child {row['parent_key']} has ended and waits"
 
 
 def what_has_ended_is_settled(evidence: Evidence) -> Iterator[str]:
@@ -166,6 +230,10 @@ def what_has_ended_is_settled(evidence: Evidence) -> Iterator[str]:
         yield f"I31: it has not ended: {row['status']}"
     if row["wake_at"] or row["waiting_kind"] or not row["finished_at"]:
         yield "I26: an ended execution has an alarm, a wait or no end"
+    if final["subscriptions"]:
+        yield f"I19: subscriptions of an ended execution: {final['subscriptions']}"
+    if any(task["status"] in {"open", "claimed"} for task in final["tasks"]):
+        yield "I19: an active task of an ended execution"
     for table in ("timers", "signals"):
         if any(entry["status"] == "pending" for entry in final[table]):
             yield f"I19: pending {table} of an ended execution"
@@ -195,9 +263,14 @@ def what_was_done_is_undone_once_in_reverse(evidence: Evidence) -> Iterator[str]
     if undos and order[-len(undos) :] != [f"~undo/{step}" for step in undos]:
         yield f"I24: an action ran after an undo: {order}"
     positions = {row["call_key"]: row["position"] for row in final["checkpoints"]}
-    if undos != sorted(set(undos), key=positions.__getitem__, reverse=True):
-        yield f"I23: undone in the order {undos}"
-    undoable = [row for row in final["checkpoints"] if row["compensation"]]
+    told = evidence.story.undone
+    if told is None:
+        told = tuple(sorted(set(undos), key=positions.__getitem__, reverse=True))
+    if undos != list(told):
+        yield f"I23: undone in the order {undos}, not {list(told)}"
+    # A map stands for its items.
+    rows = [row for row in final["checkpoints"] if row["kind"] != "map"]
+    undoable = [row for row in rows if row["compensation"]]
     left = [row["call_key"] for row in undoable if row["status"] == "completed"]
     if left and status != "completed":
         yield f"I23: {status}, and not undone: {left}"
@@ -235,6 +308,8 @@ INVARIANTS = (
     timers_stand,
     accepted_signals_are_consumed_once,
     nothing_is_stuck,
+    a_call_has_one_child,
+    no_child_outlives_its_family,
     what_has_ended_is_settled,
     status_and_fence_only_move_on,
     what_was_done_is_undone_once_in_reverse,

@@ -20,7 +20,7 @@ from durable_django.engine.action_runner import InlineActionRunner
 from durable_django.engine.current_step import current_step
 from durable_django.engine.durable_engine import DurableEngine, EngineOptions
 from durable_django.engine.workflow_function import StartOptions
-from durable_django.exceptions import InvalidTransitionError, TimerNotFoundError
+from durable_django.exceptions import InvalidTransitionError, TaskOverError, TimerNotFoundError
 from durable_django.stores.orm.store import OrmCheckpointStore
 from durable_django.testing.clock import ManualClock
 from durable_django.testing.driver import LEASE
@@ -56,6 +56,8 @@ class Life:
     clock: ManualClock = field(init=False)
     engine: DurableEngine = field(init=False)
     _acts_done: set[str] = field(init=False)
+    #: The statuses of what the execution started.
+    _children: list[str] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.clock = ManualClock()
@@ -92,11 +94,16 @@ class Life:
         for _ in range(MAX_ROUNDS):
             self.engine.drain([self.scene], MAX_ROUNDS)
             row = self._look()
-            if row is None or row["status"] in ENDS or not self.waits:
+            if row is None or not self.waits or self._is_over(row):
                 return
             if not self._act(row):
                 self._wait(row)
         raise RuntimeError(f"Not at its end after {MAX_ROUNDS} alarms: {row}")
+
+    def _is_over(self, row: Row) -> bool:
+        """Say whether it has ended, and all that it started."""
+        open_children = [status for status in self._children if status not in ENDS]
+        return row["status"] in ENDS and not open_children
 
     def _look(self) -> Row | None:
         """Note what the database says now; return the execution's row, if there is one."""
@@ -106,6 +113,7 @@ class Life:
             return None
         self.ledger.write("seen", at=_text(self.clock.now()), **snapshot)
         row: Row = snapshot["execution"]
+        self._children = [child["status"] for child in snapshot["children"]]
         return row
 
     # --- the client's part ---
@@ -131,7 +139,7 @@ class Life:
         try:
             with transaction.atomic():
                 self.story.acts[name](self.engine, UUID(row["id"]))
-        except (InvalidTransitionError, TimerNotFoundError):
+        except (InvalidTransitionError, TimerNotFoundError, TaskOverError):
             # Repeated after it had worked.
             self.ledger.write("refused", name=name)
         with self.instrument.around(f"answer to {name!r}"):
@@ -156,7 +164,7 @@ class Life:
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             time.sleep(0.002)
-            if self.engine.run_one(UUID(row["id"])) is not None:
+            if self.engine.drain([self.scene], MAX_ROUNDS):
                 return
         raise RuntimeError(f"Due and not to be claimed for {PATIENCE_S} s: {row['status']}.")
 
@@ -176,6 +184,11 @@ def act_inside() -> str:
     step = current_step()
     Effect.objects.create(execution_id=step.execution_id, step=step.key)
     return step.key
+
+
+def scene() -> str:
+    """Return the queue that this life's executions are in, for those that they start."""
+    return _lives[0].scene
 
 
 def is_noted(what: str) -> bool:

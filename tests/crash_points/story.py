@@ -32,6 +32,12 @@ class Story:
     other_ends: tuple[tuple[ExecutionStatus, str | None], ...] = ()
     #: Steps whose action never runs twice, crash or not.
     at_most_once: frozenset[str] = frozenset()
+    #: Whether its actions always run in the order of the script: those of branches need not.
+    is_ordered: bool = True
+    #: The undos that run, in order; None: as the calls stand in the body.
+    undone: tuple[str, ...] | None = None
+    #: Multiplies the stride of a run: a story that is long.
+    stride_factor: int = 1
     #: Timers that an act of the client moves.
     moved_timers: frozenset[str] = frozenset()
 

@@ -5,7 +5,8 @@ from uuid import UUID
 import pytest
 
 from durable_django.domain.status import CheckpointKind, CheckpointStatus
-from durable_django.engine.replay import Replay, StepMismatch, epoch_undone
+from durable_django.engine.records import StepMismatch, epoch_undone
+from durable_django.engine.replay import Replay
 from durable_django.exceptions import NonDeterminismError
 from durable_django.testing import make_checkpoint, make_outcome
 

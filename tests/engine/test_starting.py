@@ -6,9 +6,11 @@ import pytest
 
 from durable_django.codecs.tagged_json import TaggedJsonCodec
 from durable_django.domain.definition import WorkflowDefinition
-from durable_django.domain.status import Guarantee
+from durable_django.domain.limit import Limit, line_key
+from durable_django.domain.status import Guarantee, OnConflict
+from durable_django.engine.same_start import check_same_start
 from durable_django.engine.serialization import Payloads
-from durable_django.engine.starting import check_options, check_same_start, new_execution
+from durable_django.engine.starting import check_options, new_execution
 from durable_django.engine.workflow_function import StartOptions
 from durable_django.exceptions import DefinitionError, ExecutionKeyConflictError, PayloadError
 from durable_django.testing import make_execution, make_new_execution
@@ -19,7 +21,7 @@ payloads = Payloads(TaggedJsonCodec())
 
 
 def definition(**fields):
-    return WorkflowDefinition(name="shop.order", version=2, body=lambda ctx: ctx, **fields)
+    return WorkflowDefinition(name="shop.order", version=2, body=lambda ctx, a=1: ctx, **fields)
 
 
 def new(definition_=None, **options):
@@ -64,6 +66,46 @@ class TestNewExecution:
             new_execution(definition(), object(), StartOptions(), payloads, NOW)
 
 
+class TestLimit:
+    def test_the_workflow_s_own_is_resolved_with_the_input(self):
+        limit = Limit(3, key=lambda a, **_: a)
+
+        execution = new(definition(limit=limit))
+
+        assert (execution.limit_key, execution.limit_max) == ("shop.order/1", 3)
+
+    def test_the_start_s_own_comes_first(self):
+        execution = new(definition(limit=Limit(3)), limit=Limit(5, key="tenant-7"))
+
+        assert (execution.limit_key, execution.limit_max) == ("shop.order/tenant-7", 5)
+
+    def test_none_is_none(self):
+        assert (new().limit_key, new().limit_max) == ("", 0)
+
+    def test_the_engine_s_own_is_taken_as_it_is(self):
+        execution = new(limit_key="~map/7", limit_max=2)
+
+        assert (execution.limit_key, execution.limit_max) == ("~map/7", 2)
+
+    def test_a_line_is_a_limit(self):
+        execution = new(key="k", on_conflict="queue")
+
+        assert (execution.limit_key, execution.limit_max) == (line_key("shop.order", "k"), 1)
+        assert execution.on_conflict is OnConflict.QUEUE
+
+    @pytest.mark.parametrize(
+        ("own", "options"),
+        [
+            (Limit(3), {"key": "k", "on_conflict": "queue"}),
+            (None, {"key": "k", "on_conflict": "queue", "limit": Limit(3)}),
+            (Limit(3), {"limit_key": "~map/7", "limit_max": 2}),
+        ],
+    )
+    def test_two_are_refused(self, own, options):
+        with pytest.raises(DefinitionError, match="two limits"):
+            new(definition(limit=own), **options)
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
@@ -81,6 +123,9 @@ class TestNewExecution:
         pytest.param({"ttl": -HOUR}, "ttl is longer than 0", id="negative ttl"),
         pytest.param({"ttl": timedelta(0)}, "ttl is longer than 0", id="no time to live"),
         pytest.param({"correlation_id": " x"}, "correlation id", id="correlation id"),
+        pytest.param({"key": "k", "on_conflict": "fight"}, "return, raise", id="conflict"),
+        pytest.param({"on_conflict": "raise"}, "Give it a key", id="conflict without key"),
+        pytest.param({"limit": 3}, r"such as Limit\(3\)", id="limit"),
     ],
 )
 def test_check_options(options, problem):
@@ -98,6 +143,13 @@ class TestSameStart:
 
     def test_another_text_that_says_the_same(self):
         self.check('{"a":1,"b":2}', '{"b":2,"a":1}')
+
+    def test_a_start_that_wants_a_new_one(self):
+        existing = make_execution(input="{}", key="k")
+        again = make_new_execution(input="{}", key="k", on_conflict=OnConflict.RAISE)
+
+        with pytest.raises(ExecutionKeyConflictError, match="wants a new one"):
+            check_same_start(existing, again, payloads)
 
     def test_another_input(self):
         with pytest.raises(ExecutionKeyConflictError, match="another input"):

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
 
 from durable_django.domain.definition import OnFailure
+from durable_django.domain.limit import Limit
+from durable_django.domain.recurrence import Recurrence
 from durable_django.domain.status import Guarantee
 from durable_django.engine.registry import Registry
 from durable_django.engine.workflow_function import (
@@ -45,6 +48,55 @@ class TestWorkflow:
         assert definition.guarantee is Guarantee.FOREGROUND
         assert definition.on_failure is OnFailure.PARK
         assert (definition.expose, definition.tags) == (True, ("shop",))
+
+    @pytest.mark.parametrize(
+        ("options", "expected"),
+        [
+            (
+                {"schedule": "0 9 * * MON-FRI", "timezone": "Europe/Berlin"},
+                Recurrence("0 9 * * MON-FRI", timezone="Europe/Berlin"),
+            ),
+            ({"schedule": timedelta(hours=1)}, Recurrence(timedelta(hours=1))),
+            (
+                {"schedule": Recurrence("0 9 * * *", input={"day": 1})},
+                Recurrence("0 9 * * *", input={"day": 1}),
+            ),
+            ({}, None),
+        ],
+        ids=["cron", "interval", "value", "none"],
+    )
+    def test_schedule_is_kept_with_the_definition(self, registry, options, expected):
+        report = workflow(name="shop.report", registry=registry, **options)(lambda ctx, day=1: day)
+
+        assert report.definition.schedule == expected
+
+    @pytest.mark.parametrize(
+        ("options", "problem"),
+        [
+            ({"schedule": "61 * * * *"}, "'61' is no minute"),
+            ({"schedule": "0 9 * * *", "timezone": "Mars/X"}, "is not a time zone"),
+            ({"schedule": timedelta(milliseconds=1)}, "a whole number of seconds"),
+            ({"schedule": 5}, "a cron expression, a timedelta or a Recurrence"),
+            ({"timezone": "UTC"}, "none is given"),
+            ({"schedule": Recurrence("0 9 * * *", tick_argument="when")}, "'when'"),
+            ({"schedule": Recurrence("0 9 * * *", input={"colour": 1})}, "'colour'"),
+            (
+                {"schedule": Recurrence("0 9 * * *", overlap="queue"), "limit": Limit(3)},
+                "overlap='allow'",
+            ),
+        ],
+    )
+    def test_schedule_that_could_not_start_it_is_refused(self, registry, options, problem):
+        with pytest.raises(DefinitionError, match=re.escape(problem)):
+            workflow(name="shop.report", registry=registry, **options)(lambda ctx, day=1: day)
+
+        assert registry.list_definitions() == []
+
+    def test_scheduled_workflow_is_callable_without_arguments(self, registry):
+        with pytest.raises(DefinitionError, match="missing a required argument: 'order_id'"):
+            workflow(name="shop.order", registry=registry, schedule="0 9 * * *")(
+                lambda ctx, order_id: order_id
+            )
 
     def test_it_looks_like_the_function_and_can_be_called(self, registry):
         @workflow(name="shop.order", registry=registry)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from durable_django import RetryPolicy
+from durable_django import Escalate, RetryPolicy
 from durable_django.ports.observer import Observer
 
 HOUR = timedelta(hours=1)
@@ -45,6 +45,15 @@ class Recorder(Observer):
     def step_compensated(self, execution, checkpoint):
         self.heard.append(("step_compensated", checkpoint.key))
 
+    def task_opened(self, execution, task):
+        self.heard.append(("task_opened", task.key))
+
+    def task_reminded(self, execution, task):
+        self.heard.append(("task_reminded", f"{task.key} {task.reminders}"))
+
+    def task_escalated(self, execution, task):
+        self.heard.append(("task_escalated", task.key))
+
 
 class Broken(Observer):
     """Raises from every hook."""
@@ -69,6 +78,8 @@ def body(log):
         ctx.step("flaky", flaky, retry=RetryPolicy.fixed(2, HOUR), compensate=lambda _: None)
         ctx.sleep("nap", HOUR)
         ctx.wait_signal("go", timeout=HOUR, default=None)
+        boss = Escalate(after=HOUR / 2, to="boss")
+        ctx.ask("approve", {}, remind=HOUR / 2, escalate=boss, timeout=HOUR, default=None)
         ctx.step("failing", failing)
 
     return body
@@ -80,7 +91,7 @@ def run(driver, workflow):
     return execution.refresh()
 
 
-def test_all_nine_hooks_are_called_in_order(new_driver, define, body):
+def test_all_twelve_hooks_are_called_in_order(new_driver, define, body):
     """C28, W12."""
     recorder = Recorder()
 
@@ -100,13 +111,21 @@ def test_all_nine_hooks_are_called_in_order(new_driver, define, body):
         ("execution_suspended", "signal go"),
         ("execution_resumed", "running"),
         ("step_failed", "go"),
+        ("execution_suspended", "task approve"),
+        ("task_opened", "approve"),
+        ("execution_resumed", "running"),
+        ("task_escalated", "approve"),
+        ("task_reminded", "approve 1"),
+        ("execution_suspended", "task approve"),
+        ("execution_resumed", "running"),
+        ("step_failed", "approve"),
         ("step_started", "failing"),
         ("step_failed", "failing"),
         ("step_compensated", "~undo/flaky"),
         ("execution_finished", "failed StepFailedError"),
     ]
     assert sorted({hook for hook, _ in recorder.heard}) == HOOKS
-    assert len(HOOKS) == 9
+    assert len(HOOKS) == 12
 
 
 def test_one_that_raises_changes_nothing(new_driver, define, body, caplog):
@@ -116,7 +135,7 @@ def test_one_that_raises_changes_nothing(new_driver, define, body, caplog):
 
     assert execution.status == "failed"
     assert execution.error.type == "StepFailedError"
-    assert len(recorder.heard) == 17
+    assert len(recorder.heard) == 25
     assert "Observer failed" in caplog.text
 
 

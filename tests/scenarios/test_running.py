@@ -241,3 +241,24 @@ class TestNames:
         execution = driver.start(define(lambda ctx: ctx.step(name, lambda: 1)))
 
         assert driver.steps(execution) == [name]
+
+
+def test_run_advances_the_children_it_waits_for(driver, define):
+    child = define(lambda ctx, number: ctx.step("double", lambda: number * 2))
+
+    def body(ctx):
+        with ctx.parallel("both") as p:
+            one, two = p.child("one", child, 1), p.child("two", child, 2)
+        return [one.result, two.result, *ctx.map("more", child, [3, 4])]
+
+    assert define(body).run() == [2, 4, 6, 8]
+
+
+def test_the_bodys_context_is_refused_in_a_branch(driver, define):
+    def body(ctx):
+        with ctx.parallel("both") as p:
+            p.branch("wrong", lambda _: ctx.step("inside", lambda: 1))
+
+    execution = driver.start(define(body))
+
+    assert "Use the context that the branch is given" in str(execution.error)

@@ -56,3 +56,18 @@ def outlive(ctx: WorkflowContext, milliseconds: int) -> str:
     ctx.step("begin", lambda: write_ledger(ctx.execution_id, "begun"))
     ctx.step("work", work, milliseconds)
     return ctx.step("write", write_ledger, ctx.execution_id, "outlived", atomic=True)
+
+
+def stay(execution_id: UUID, milliseconds: int) -> None:
+    """Write down when it comes and when it goes, each at once."""
+    write_ledger(execution_id, "came")
+    time.sleep(milliseconds / 1000)
+    write_ledger(execution_id, "went")
+
+
+@workflow(name="testapp.visit", queue="narrow")
+def visit(ctx: WorkflowContext, milliseconds: int) -> None:
+    """Stay twice, with a nap in between."""
+    ctx.step("first", stay, ctx.execution_id, milliseconds)
+    ctx.sleep("nap", timedelta(milliseconds=milliseconds))
+    ctx.step("second", stay, ctx.execution_id, milliseconds)

@@ -17,7 +17,7 @@ class TestFactories:
         assert is_dataclass(getattr(testing, name)())
 
     @pytest.mark.parametrize(
-        "name", ["make_checkpoint", "make_outcome", "make_signal", "make_timer"]
+        "name", ["make_checkpoint", "make_outcome", "make_signal", "make_timer", "make_task"]
     )
     def test_what_belongs_to_an_execution_says_to_which(self, name: str) -> None:
         execution_id = new_id()

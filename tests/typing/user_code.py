@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import assert_type
 from uuid import UUID
 
-from durable_django import RetryPolicy, WorkflowContext, workflow
+from durable_django import (
+    Approval,
+    Limit,
+    Recurrence,
+    RetryPolicy,
+    TaskAnswer,
+    WorkflowContext,
+    queues,
+    schedules,
+    workflow,
+)
+from durable_django.domain.schedule import Schedule
+from durable_django.domain.work_queue import QueueControl, QueueStanding
 from durable_django.engine.execution_handle import ExecutionHandle
 
 
@@ -29,6 +41,10 @@ def order(ctx: WorkflowContext, order_id: int, *, gift: bool = False) -> str:
     told = ctx.step("announce", announce, "hello", retry=RetryPolicy.fixed(3))
     assert_type(told, bool)
     ctx.step("validate", validate, "not a number")  # type: ignore[arg-type]
+    assert_type(ctx.ask("approve", Approval()), TaskAnswer)
+    asked = ctx.ask("late", Approval(), timeout=timedelta(days=1), default=None)
+    assert_type(asked, TaskAnswer | None)
+    ctx.ask("approve", Approval(), due=3)  # type: ignore[call-overload]
     assert_type(ctx.execution_id, UUID)
     return str(total)
 
@@ -36,6 +52,23 @@ def order(ctx: WorkflowContext, order_id: int, *, gift: bool = False) -> str:
 @workflow
 def bare(ctx: WorkflowContext) -> int:
     return 1
+
+
+@workflow(schedule=Recurrence("0 9 * * MON-FRI", overlap="queue", tick_argument="day"))
+def nightly(ctx: WorkflowContext, day: datetime) -> int:
+    return day.day
+
+
+@workflow(schedule=5)  # type: ignore[call-overload, untyped-decorator]
+def never(ctx: WorkflowContext) -> None: ...
+
+
+def operate() -> None:
+    assert_type(schedules.create("a", "shop.report", every=timedelta(hours=1)), Schedule)
+    assert_type(schedules.preview(cron="0 9 * * *", count=3), list[datetime])
+    schedules.update("a", workflow="shop.other", tags=["x"])
+    schedules.create("a", "shop.report", crom="0 9 * * *")  # type: ignore[call-arg]
+    schedules.create("a", "shop.report", every=5)  # type: ignore[arg-type]
 
 
 def use(ctx: WorkflowContext) -> None:
@@ -48,3 +81,29 @@ def use(ctx: WorkflowContext) -> None:
     order.start("5")  # type: ignore[arg-type]
     order.start()  # type: ignore[call-arg]
     order.start(5, price=3)  # type: ignore[call-arg]
+
+
+def tenant_of(tenant: str, **_: object) -> str:
+    return tenant
+
+
+@workflow(limit=Limit(3, key=tenant_of))
+def export(ctx: WorkflowContext, tenant: str) -> int:
+    return 1
+
+
+@workflow(limit=Limit(1, key=lambda tenant, **_: tenant))
+def report(ctx: WorkflowContext, tenant: str) -> int:
+    return 1
+
+
+def limit() -> None:
+    assert_type(export.options(limit=Limit(1)).start("a"), ExecutionHandle[int])
+    latest = export.options(key="k", on_conflict="replace", delay=timedelta(minutes=5))
+    assert_type(latest.start("a"), ExecutionHandle[int])
+    assert_type(queues.configure("mail", max_running=3, rate="100/min"), QueueControl)
+    assert_type(queues.configure("mail", max_running=None, rate=None), QueueControl)
+    assert_type(queues.get("mail"), QueueStanding)
+    queues.configure("mail", max_running="3")  # type: ignore[arg-type]
+    Limit("3")  # type: ignore[arg-type]
+    Limit(3, key=7)  # type: ignore[arg-type]

@@ -156,6 +156,35 @@ def test_it_keeps_house_now_and_then_elected_or_not(world: World) -> None:
     assert world.kept_house == [True, True, False]
 
 
+def test_it_sees_to_schedules_as_often_as_it_looks(world: World) -> None:
+    calls: list[float] = []
+
+    def see_to_schedules() -> float:
+        calls.append(world.monotonic())
+        return 0.03
+
+    world.ticker._schedules = see_to_schedules
+    world.tick_for(0.09)
+    world.is_elected = False
+    world.tick_for(3)
+
+    # Elected, whenever it is asked to; else once in a while.
+    assert [round(rest, 3) for rest in world.rests[:3]] == [0.03] * 3
+    assert len(calls) == 3 + 2
+
+
+def test_what_schedules_start_is_rung_for_at_once(world: World) -> None:
+    def start() -> float:
+        world.start(world.nothing)
+        return 1.0
+
+    world.ticker._schedules = start
+
+    world.ticker.tick()
+
+    assert world.wakes == [("default", 1)]
+
+
 def test_it_ends_when_told_to(world: World) -> None:
     stop = threading.Event()
     stop.set()

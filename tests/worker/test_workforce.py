@@ -14,10 +14,11 @@ from django.core.management import CommandError, call_command
 from django.db import connections, transaction
 from django_q.signals import post_spawn
 
-from durable_django import client, runtime, tasks
+from durable_django import client, runtime, schedules, tasks, workflow
 from durable_django.dispatchers.inline import InlineDispatcher
 from durable_django.domain.status import ExecutionStatus, Guarantee
-from durable_django.models import WorkerHeartbeat, WorkflowExecution
+from durable_django.engine.registry import default_registry
+from durable_django.models import Schedule, WorkerHeartbeat, WorkflowExecution
 from durable_django.stores.orm.db_now import DBNow
 from durable_django.stores.orm.doorbells import OrmDoorbells
 from durable_django.stores.orm.heartbeats import OrmHeartbeats
@@ -240,6 +241,101 @@ def test_what_a_slice_starts_in_a_worker_is_looked_for_at_once() -> None:
     stop.set()
     thread.join(WAIT_S)
     assert runtime.engine() is former
+
+
+# --- schedules ---
+
+
+def lateness_of_ticks(name: str) -> list[float]:
+    """Return by how many seconds the executions of a schedule were written after their ticks."""
+    ticks = schedules.list_ticks(name)
+    created = dict(WorkflowExecution.objects.values_list("id", "created_at"))
+    return [(created[tick.execution_id] - tick.tick_at).total_seconds() for tick in ticks]
+
+
+def wait_for_ticks(name: str, count: int) -> None:
+    for _ in range(WAIT_S * 20):
+        if len(schedules.list_ticks(name)) >= count:
+            return
+        threading.Event().wait(0.05)
+    pytest.fail(f"{name} did not tick {count} times")
+
+
+def test_a_ticker_has_schedules_tick_when_their_alarm_comes(woken: Woken) -> None:
+    schedules.create("often", "testapp.plain", every=timedelta(seconds=1), overlap="allow")
+
+    runtime.workforce().start_ticker("test")
+    wait_for_ticks("often", 3)
+
+    assert min(lateness_of_ticks("often")) >= 0
+    assert min(lateness_of_ticks("often")) < 0.2
+    assert "default" in woken.wakes
+
+
+def test_a_ticker_writes_the_schedules_of_the_code(woken: Woken) -> None:
+    workflow(name="testapp.coded", schedule="0 0 1 1 *")(lambda ctx: None)
+    try:
+        runtime.workforce().start_ticker("test")
+        for _ in range(WAIT_S * 20):
+            if "testapp.coded" in [one.name for one in schedules.list_schedules()]:
+                break
+            threading.Event().wait(0.05)
+    finally:
+        default_registry.forget("testapp.coded")
+
+    # The example project's are there too, if another test has loaded them.
+    assert "testapp.coded" in [one.name for one in schedules.list_schedules()]
+
+
+def test_a_worker_has_schedules_tick_and_does_what_they_start() -> None:
+    stop = threading.Event()
+
+    def run() -> None:
+        try:
+            runtime.run_loop(["default"], stop, grace=WAIT_S)
+        finally:
+            connections.close_all()
+
+    schedules.create("often", "testapp.plain", every=timedelta(seconds=1), overlap="allow")
+    thread = threading.Thread(target=run, name="durable-test")
+    thread.start()
+    try:
+        wait_for_ticks("often", 2)
+    finally:
+        stop.set()
+        thread.join(WAIT_S)
+
+    assert min(lateness_of_ticks("often")) < 0.2
+    assert "completed" in statuses()
+
+
+def test_a_drain_has_schedules_tick_first(woken: Woken) -> None:
+    schedules.create("hourly", "testapp.plain", every=timedelta(hours=1))
+    Schedule.objects.update(next_tick_at=DBNow(-timedelta(seconds=1)))
+
+    call_command("durable_worker", "--drain", verbosity=0)
+
+    assert statuses() == ["completed"]
+
+
+def test_recovering_has_schedules_tick_too(woken: Woken) -> None:
+    schedules.create("hourly", "testapp.plain", every=timedelta(hours=1))
+    Schedule.objects.update(next_tick_at=DBNow(-timedelta(seconds=1)))
+
+    tasks.recover()
+
+    assert statuses() == ["completed"]
+
+
+def test_schedules_that_are_turned_off_do_not_tick(woken: Woken, settings: Any) -> None:
+    settings.DURABLE = {"RUN_SCHEDULES": False}
+    schedules.create("hourly", "testapp.plain", every=timedelta(hours=1))
+    Schedule.objects.update(next_tick_at=DBNow(-timedelta(seconds=1)))
+
+    tasks.recover()
+    call_command("durable_worker", "--drain", verbosity=0)
+
+    assert statuses() == []
 
 
 # --- the inline dispatcher, as the settings make it ---

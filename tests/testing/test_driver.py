@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from durable_django.engine.registry import Registry
+from durable_django.engine.workflow_function import workflow
+from durable_django.scheduling.schedule_editor import ScheduleEditor
+from durable_django.testing import DurableDriver, InMemoryCheckpointStore, build_test_engine
+
+HOUR = timedelta(hours=1)
+#: When the driver's clock begins.
+MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def driver() -> DurableDriver:
+    registry = Registry()
+
+    def report(ctx: Any, day: datetime) -> datetime:
+        ctx.sleep("a_while", HOUR / 2)
+        return day
+
+    workflow(name="report", registry=registry)(report)
+    return DurableDriver(
+        lambda store, clock: build_test_engine(store, clock, registry=registry),
+        lambda clock: InMemoryCheckpointStore(clock=clock),
+    )
+
+
+def create(driver: DurableDriver, **options: Any) -> None:
+    ScheduleEditor(driver.engine, driver.schedule_store).create(
+        "hourly", {"workflow": "report", "every": HOUR, "tick_argument": "day"} | options
+    )
+
+
+class TestSchedules:
+    def test_tick_at_their_alarms_while_time_passes(self, driver: DurableDriver):
+        create(driver)
+
+        driver.advance(hours=3, minutes=45)
+
+        executions = driver.store.list_executions()[::-1]
+        assert [one.created_at for one in executions] == [MIDNIGHT + n * HOUR for n in (1, 2, 3)]
+        assert [driver.engine.result_of(one) for one in executions[:2]] == [
+            MIDNIGHT + HOUR,
+            MIDNIGHT + 2 * HOUR,
+        ]
+        assert driver.clock.now() == MIDNIGHT + 3.75 * HOUR
+
+    def test_outlast_a_restart(self, driver: DurableDriver):
+        create(driver)
+
+        driver.restart()
+        driver.advance(hours=1)
+
+        assert len(driver.store.list_executions()) == 1
+
+    def test_that_cannot_tick_fail_the_test(
+        self, driver: DurableDriver, monkeypatch: pytest.MonkeyPatch
+    ):
+        def fail(*_: object) -> None:
+            raise ConnectionError
+
+        create(driver)
+        monkeypatch.setattr(driver.schedule_store, "insert_tick", fail)
+
+        with pytest.raises(AssertionError, match="hourly"):
+            driver.advance(hours=1)
+
+    def test_without_any_cost_a_scenario_nothing(self, driver: DurableDriver):
+        driver.advance(days=365)
+
+        assert driver.store.list_executions() == []
