@@ -7,7 +7,7 @@ what nothing would wake have no place in it, and are looked for among the oldest
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,7 @@ from django.db.models import DateTimeField, QuerySet
 from durable_django.control.figures.bounded import MAX_COUNTED, select_from
 from durable_django.domain.status import CLAIMABLE_STATUSES, Guarantee, WaitKind
 from durable_django.models import WorkflowExecution
+from durable_django.stores.orm.health import WAITS_FOR_OTHERS, find_held_up
 from durable_django.stores.orm.rows import to_datetime, to_uuid
 
 #: What is due for longer than this is late.
@@ -25,10 +26,10 @@ LATE_BY = timedelta(minutes=1)
 #: The most queues that are found in the table, beside those the code names.
 MAX_QUEUES = 50
 _IS_TIMER = f"waiting_kind = '{WaitKind.TIMER.value}'"
-#: No worker may claim it and its time has come; or it has no alarm and waits for no signal.
+#: No worker may claim it and its time has come; or it has no alarm and waits for nobody.
 _IS_STRAY = (
-    f"(guarantee = '{Guarantee.FOREGROUND.value}' AND wake_at <= %s)"
-    f" OR (wake_at IS NULL AND waiting_kind <> '{WaitKind.SIGNAL.value}')"
+    f"(guarantee = '{Guarantee.FOREGROUND.value}' AND wake_at <= %s) OR (wake_at IS NULL AND"
+    f" waiting_kind NOT IN ({', '.join(repr(kind) for kind in WAITS_FOR_OTHERS)}))"
 )
 
 Executions = QuerySet[WorkflowExecution]
@@ -43,7 +44,7 @@ class Queue:
     ready: int
     #: Since when the one that is claimed next has been due; None if nothing is.
     oldest_since: datetime | None
-    #: Due for longer than `LATE_BY`.
+    #: Due for longer than `LATE_BY`; 0 if the control of the queue lets none of it be claimed now.
     late: int
     #: Whether a living worker serves it.
     is_served: bool
@@ -93,7 +94,7 @@ def list_queue_names(alias: str) -> list[str]:
 def load_work_at_hand(
     executions: Executions, names: Iterable[str], served: Iterable[str], now: datetime
 ) -> WorkAtHand:
-    """Return what is due in the queues of these names, and what sleeps; two queries."""
+    """Return what is due in the queues of these names, and what sleeps; a few queries."""
     queues = {name: executions.filter(queue=name) for name in sorted(set(names))}
     cutoff = now - LATE_BY
     due = {("ready", name): _due(rows, now) for name, rows in queues.items()}
@@ -102,8 +103,10 @@ def load_work_at_hand(
     found = dict(select_from(due, columns))
     waiting, next_at = _load_timers(queues, now)
     alive = set(served)
+    listed = [_to_queue(name, found, is_served=name in alive) for name in queues]
+    held_up = find_held_up(executions.db, [queue.name for queue in listed if queue.late])
     return WorkAtHand(
-        queues=[_to_queue(name, found, is_served=name in alive) for name in queues],
+        queues=[replace(q, late=0) if q.name in held_up else q for q in listed],
         timers=Timers(
             waiting=waiting,
             next_at=next_at,

@@ -1,0 +1,159 @@
+"""The controls of queues, and what they let through."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from durable_django.domain.queue_gate import Gate, Held
+from durable_django.domain.status import CLAIMABLE_STATUSES, Guarantee, QueueMode
+from durable_django.domain.work_queue import (
+    UNCHANGED,
+    QueueChange,
+    QueueControl,
+    QueueFigures,
+)
+from durable_django.stores.memory.tables import MemoryTables, Record
+
+
+@dataclass(slots=True)
+class Bucket:
+    """The tokens of a rate, as they were at an instant."""
+
+    tokens: float
+    at: datetime
+
+
+class WorkQueues(MemoryTables):
+    """`change_queue`, `load_queue`, `list_queues`, `measure_queues`, and what a claim asks."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._queues: dict[str, QueueControl] = {}
+        self._buckets: dict[str, Bucket] = {}
+
+    def change_queue(self, name: str, change: QueueChange) -> QueueControl:
+        with self._lock:
+            now, former = self.now(), self.load_queue(name)
+            asked = {"mode": change.mode, "max_running": change.max_running, "rate": change.rate}
+            changes: dict[str, Any] = {k: v for k, v in asked.items() if v is not UNCHANGED}
+            control = replace(
+                former,
+                reason=change.reason,
+                changed_by=change.actor_name,
+                changed_at=now,
+                **changes,
+            )
+            if control.rate is not None and control.rate != former.rate:
+                self._buckets[name] = Bucket(float(control.rate.limit), now)
+            self._queues[name] = control
+            return control
+
+    def load_queue(self, name: str) -> QueueControl:
+        with self._lock:
+            return self._queues.get(name, QueueControl(name=name))
+
+    def list_queues(self) -> list[QueueControl]:
+        with self._lock:
+            return [self._queues[name] for name in sorted(self._queues)]
+
+    def measure_queues(
+        self, names: Collection[str], *, with_others: bool = False
+    ) -> dict[str, QueueFigures]:
+        with self._lock:
+            now = self.now()
+            if with_others:
+                names = {*names, *(record.execution.queue for record in self._for_workers())}
+            return {name: _measure(list(self._in_queue(name)), now) for name in names}
+
+    def _gate(self, name: str, now: datetime) -> Gate | None:
+        """Return the gate of a queue, if anything controls it."""
+        control = self._queues.get(name)
+        if control is None or not control.is_controlled:
+            return None
+        bucket = self._buckets.get(name, Bucket(0.0, now))
+        return Gate.opened(
+            mode=control.mode,
+            max_running=control.max_running,
+            rate=control.rate,
+            tokens=bucket.tokens,
+            tokens_at=bucket.at,
+            now=now,
+        )
+
+    def _pay(self, name: str, gate: Gate, tokens: int) -> None:
+        if gate.rate is not None and tokens:
+            self._buckets[name] = Bucket(gate.without(tokens), gate.now)
+
+    def _held(self, name: str, now: datetime) -> Held:
+        ends = [one.execution.wake_at for one in self._in_queue(name) if one.is_held]
+        found = [end for end in ends if end is not None]
+        live = [end for end in found if end > now]
+        return Held(
+            live=len(live),
+            lost=len(found) - len(live),
+            first_end=min(found, default=None),
+            next_end=min(live, default=None),
+        )
+
+    def _in_queue(self, name: str) -> Iterator[Record]:
+        """Yield what workers may claim from the queue, now or later."""
+        return (record for record in self._for_workers() if record.execution.queue == name)
+
+    def _for_workers(self) -> Iterator[Record]:
+        for record in self._records.values():
+            execution = record.execution
+            is_live = execution.status in CLAIMABLE_STATUSES
+            if is_live and execution.guarantee is Guarantee.BACKGROUND:
+                yield record
+
+
+def _measure(records: list[Record], now: datetime) -> QueueFigures:
+    due = sum(record.is_due(now) for record in records)
+    running = sum(record.is_held and not record.is_due(now) for record in records)
+    return QueueFigures(
+        due=due,
+        running=running,
+        waiting=len(records) - due - running,
+        begun=sum(record.execution.started_at is not None for record in records),
+    )
+
+
+def choose(
+    due: list[Record], gate: Gate, held: Held, limit: int
+) -> tuple[list[Record], list[Record]]:
+    """Return which of what is due, in its order, the gate lets through: old, and new."""
+    if gate.mode is QueueMode.PAUSED:
+        return [], []
+    lost = [record for record in due if record.is_held][: held.room_for_lost(gate, limit)]
+    others = [record for record in due if not record.is_held]
+    room = held.room(gate, limit - len(lost))
+    begun = [record for record in others if record.execution.started_at is not None][:room]
+    new = [record for record in others if record.execution.started_at is None]
+    return [*lost, *begun], new[: gate.lets_begin(room - len(begun))]
+
+
+def next_alarm(records: list[Record], gate: Gate, held: Held) -> datetime | None:
+    """Return the earliest alarm of a queue's records that a worker would have to answer."""
+    if gate.mode is QueueMode.PAUSED:
+        return None
+    alarms = [held.next_change(gate)]
+    if held.room(gate, 1):
+        plain = _earliest(records)
+        if gate.lets_begin(1):
+            alarms.append(plain)
+        else:
+            begun = [one for one in records if one.execution.started_at is not None]
+            has_begun = any(one.is_due(gate.now) and not one.is_held for one in begun)
+            later = [one for one in begun if not one.is_due(gate.now)]
+            alarms.append(gate.now if has_begun else _earliest(later))
+            if gate.mode is QueueMode.OPEN and plain is not None:
+                alarms.append(max(plain, gate.next_token_at))
+    return min((alarm for alarm in alarms if alarm is not None), default=None)
+
+
+def _earliest(records: list[Record]) -> datetime | None:
+    alarms = (record.execution.wake_at for record in records)
+    return min((alarm for alarm in alarms if alarm is not None), default=None)
