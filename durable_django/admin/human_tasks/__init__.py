@@ -1,0 +1,1 @@
+"""What people are asked to do: their inbox, the page of one task, and the acts."""

@@ -1,0 +1,8 @@
+"""Addresses of a project that does not mount the REST API."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import path
+
+urlpatterns = [path("admin/", admin.site.urls)]
