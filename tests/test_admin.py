@@ -70,7 +70,12 @@ def test_staff_look_only_if_they_may_view(
     assert client.get(url_of(id_)).status_code == status
 
 
-def test_only_executions_have_a_page_of_their_own():
+def test_what_people_look_for_has_a_page_of_its_own():
     ours = [m for m in admin.site._registry if m._meta.app_label == "durable_django"]
 
-    assert ours == [WorkflowExecution]
+    assert {model.__name__ for model in ours} == {
+        "HumanTask",
+        "Schedule",
+        "WorkQueue",
+        "WorkflowExecution",
+    }

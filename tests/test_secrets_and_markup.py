@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from html import unescape
 from io import StringIO
+from typing import Any
 from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
+from django.urls import reverse
 
-from durable_django import runtime
+from durable_django import WorkflowContext, queues, runtime, schedules
 from durable_django.domain.event import Actor, ActorKind
+from durable_django.domain.task_form import Approval, Choice, Text
 from durable_django.engine.registry import default_registry
 from durable_django.engine.workflow_function import StartOptions, workflow
 from durable_django.exceptions import Terminal
-from durable_django.models import StepCheckpoint, WorkflowExecution
+from durable_django.models import (
+    HumanTask,
+    Schedule,
+    StepCheckpoint,
+    WorkflowExecution,
+    WorkQueue,
+)
 from durable_django.testing.driver import DurableDriver
-from tests.control.canary import FAILED, assert_absent, planted  # noqa: F401 -- a fixture
-from tests.surface import LIST, admin_addresses, all_pages
+from tests.control.canary import CANARY, FAILED, assert_absent, planted  # noqa: F401 -- a fixture
+from tests.surface import LIST, admin_addresses, all_pages, control_pages
 
 pytestmark = pytest.mark.django_db
 
@@ -33,6 +43,7 @@ HOSTILE = (
     "{{7777*7}}{% debug %}",
     "\u202egnp.exe\u200b",
 )
+ASKING = "markup.asking"
 #: What of them would do harm if it stood in a page as it is.
 HARM = re.compile(
     r"<script>alert|<img src=x|<svg onload|onerror=alert\(1\)>|href=\"javascript:|\b54439\b"
@@ -63,6 +74,26 @@ class TestSecrets:
         # Else the tables were not gone through.
         assert seen > 150
 
+    def test_no_page_of_a_task_shows_it(self, superuser: Client, durable: DurableDriver) -> None:
+        execution_id, task_id = ask(
+            f"token={CANARY}", {"order": {"apiKey": CANARY, "note": f"password={CANARY}"}}
+        )
+        seen = 0
+        for address in [*all_pages(execution_id, ASKING), _act(task_id, "complete")]:
+            assert_absent(superuser.get(address).content)
+            seen += 1
+        assert_absent(superuser.post(_act(task_id, "complete"), {"answer-given": "x"}).content)
+
+        said = {"answer-given": "true", "comment": f"password={CANARY}"}
+        assert superuser.post(_act(task_id, "complete"), said).status_code == 302
+
+        for address in all_pages(execution_id, ASKING):
+            response = superuser.get(address)
+            if not response.streaming:
+                assert_absent(response.content)
+                seen += 1
+        assert seen > 100
+
     def test_no_command_shows_it(self, planted: list[UUID]) -> None:  # noqa: F811
         for execution_id in planted:
             out = StringIO()
@@ -70,6 +101,24 @@ class TestSecrets:
             call_command("durable_show", str(execution_id), "--json", stdout=out)
             call_command("durable_list", stdout=out)
             assert_absent(out.getvalue())
+
+    def test_no_page_of_a_schedule_or_a_queue_shows_it(
+        self,
+        superuser: Client,
+        planted: list[UUID],  # noqa: F811
+    ) -> None:
+        told = f"token={CANARY}"
+        schedules.create("planted", FAILED, cron="0 9 * * *", input={"password": CANARY})
+        schedules.disable("planted", reason=told)
+        schedules.trigger("planted", reason=told)
+        Schedule.objects.get(name="planted").ticks.update(detail=told)
+        queues.pause("planted", reason=told)
+
+        seen = [superuser.get(address) for address in control_pages()]
+
+        assert len(seen) > 15
+        for response in seen:
+            assert_absent(response.content)
 
     def test_no_log_line_shows_it(
         self, caplog: pytest.LogCaptureFixture, superuser: Client, request: pytest.FixtureRequest
@@ -156,6 +205,7 @@ def hostile(durable: DurableDriver) -> Iterator[list[UUID]]:
         else:
             engine.acts.pause(handle.id, reason=word, by=by)
         ids.append(handle.id)
+    ids += [ask(word, {word: [word, {word: word}]}, word)[0] for word in HOSTILE]
     # What only somebody who writes into the tables could do.
     StepCheckpoint.objects.filter(execution_id=ids[1], name="echo").update(
         name=HOSTILE[0], key=HOSTILE[1], action=HOSTILE[2], compensation=HOSTILE[0]
@@ -163,8 +213,104 @@ def hostile(durable: DurableDriver) -> Iterator[list[UUID]]:
     WorkflowExecution.objects.filter(pk=ids[3]).update(
         workflow_name=HOSTILE[0], waiting_for=HOSTILE[1], lease_owner=HOSTILE[2]
     )
+    _plant_controls()
+    ids += _hostile_family(durable)
     yield ids
-    default_registry.forget("markup.hostile")
+    for name in ("markup.hostile", "markup.family", "markup.child"):
+        default_registry.forget(name)
+
+
+def _hostile_family(durable: DurableDriver) -> list[UUID]:
+    """Executions whose items, branches, children and events are hostile: the parent, a child."""
+
+    @workflow(name="markup.child")
+    def child(ctx, word):
+        ctx.wait_signal("go")
+
+    @workflow(name="markup.family")
+    def family(ctx, words):
+        ctx.map("load", _fail, words, tolerate=len(words))
+        with ctx.parallel("both") as p:
+            p.step("a", len, words)
+        ctx.start_child("beside", child, words[0])
+        ctx.map("each", child, words)
+
+    printable = [word for word in HOSTILE if word.isprintable()]
+    handle = runtime.engine().start_by_name("markup.family", {"words": printable})
+    durable.drain()
+    [beside] = WorkflowExecution.objects.filter(parent_key="beside")
+    # What only somebody who writes into the tables could do.
+    action = json.dumps(
+        {
+            "branches": dict.fromkeys(HOSTILE, "done"),
+            "by": HOSTILE[1],
+            "failed": False,
+            "timed_out": False,
+            "failed_calls": [],
+        }
+    )
+    StepCheckpoint.objects.filter(execution_id=handle.id, kind="group").update(action=action)
+    StepCheckpoint.objects.filter(execution_id=handle.id, kind="child").update(action=HOSTILE[2])
+    WorkflowExecution.objects.filter(pk=beside.pk).update(
+        parent_key=HOSTILE[1], waiting_kind="event", waiting_for=f"~event/{HOSTILE[0]}"
+    )
+    WorkflowExecution.objects.filter(pk=handle.id).update(
+        waiting_kind="several", waiting_for="".join(f"|signal:{word}|" for word in HOSTILE)
+    )
+    return [handle.id, beside.pk]
+
+
+def _plant_controls() -> None:
+    """Write a schedule and a queue in which all free text is hostile, or carries a secret's name."""
+    there = runtime.engine().store.now()
+    schedule = Schedule.objects.create(
+        name="hostile",
+        workflow_name=HOSTILE[0],
+        description=" ".join(HOSTILE),
+        input=json.dumps({HOSTILE[0]: HOSTILE[1]}),
+        tags=list(HOSTILE[:3]),
+        queue=HOSTILE[1],
+        cron="0 9 * * *",
+        is_enabled=False,
+        disabled_reason=" ".join(HOSTILE),
+        actor_name=HOSTILE[0],
+        created_at=there,
+        updated_at=there,
+    )
+    schedule.ticks.create(
+        tick_at=there, outcome="failed", detail=" ".join(HOSTILE), created_at=there
+    )
+    # What only somebody who writes into the tables could do.
+    Schedule.objects.create(
+        name="broken", workflow_name="x", cron=HOSTILE[0], timezone=HOSTILE[1],
+        created_at=there, updated_at=there,
+    )  # fmt: skip
+    for word in HOSTILE[:5]:
+        WorkQueue.objects.create(name=word, reason=word, actor_name=word, updated_at=there)
+
+
+def ask(word: str, display: dict[str, Any], label: str = "It") -> tuple[UUID, UUID]:
+    """Have everybody be asked, in these words; return the execution's id and the task's."""
+
+    @workflow(name=ASKING)
+    def asking(ctx: WorkflowContext) -> None:
+        form = {
+            "given": Approval(label=label, help=label),
+            "which": Choice({label: label, "b": "b"}, label=label, required=False),
+            "more": Text(label=label, help=label, required=False),
+        }
+        ctx.ask("approve", form, title=word, description=word, display=display)
+
+    try:
+        execution = runtime.engine().start_by_name(ASKING, {})
+        runtime.engine().drain()
+    finally:
+        default_registry.forget(ASKING)
+    return execution.id, HumanTask.objects.get(execution_id=execution.id).pk
+
+
+def _act(task_id: UUID, act: str) -> str:
+    return reverse("admin:durable_django_humantask_act", args=[task_id, act])
 
 
 def _fail(word: str) -> None:

@@ -18,6 +18,8 @@ from durable_django.domain.identifiers import (
     check_name,
     check_queue,
 )
+from durable_django.domain.status import OnConflict
+from durable_django.engine.awaitables import MAX_EVENT_LENGTH
 from durable_django.engine.starting import MAX_PRIORITY, MAX_TAGS
 
 #: A hundred years, in seconds: no date and no database goes wrong within.
@@ -123,6 +125,10 @@ def _version() -> StrictIntegerField:
     )
 
 
+#: Values of `on_conflict` with which the key is the new execution's, whoever has it now.
+TAKES_OVER = {"replace": OnConflict.REPLACE, "queue": OnConflict.QUEUE}
+
+
 class StartBody(StrictSerializer):
     """Start a workflow."""
 
@@ -131,13 +137,15 @@ class StartBody(StrictSerializer):
     input = ObjectField(required=False, default=dict, help_text="Its arguments, by name.")
     key = _word("execution key", help_text="At most one execution of the workflow has it.")
     on_conflict = serializers.ChoiceField(
-        choices=["reject", "use_existing"],
+        choices=["reject", "use_existing", "replace", "queue"],
         required=False,
         default="reject",
         help_text=(
             "What if the key is taken: `reject` answers 409, `use_existing` answers 200 with the "
-            "execution that has it, if its input is the same. An execution is never ended to make "
-            "room: cancel it first."
+            "execution that has it, if its input is the same. `replace` cancels it, with undo, "
+            "unless it has ended; that takes the permission to cancel. `queue` begins when all "
+            "earlier ones with the key have ended. These two answer 201 and give the key to the "
+            "new execution, and 409 if you may not see the one that has it."
         ),
     )
     queue = WordField(_check_queue, "queue", max_length=MAX_QUEUE_LENGTH, required=False)
@@ -160,7 +168,11 @@ class StartBody(StrictSerializer):
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Refuse two beginnings."""
+        """Refuse two beginnings, and what becomes of a key that is not given."""
+        if attrs["on_conflict"] in TAKES_OVER and "key" not in attrs:
+            raise serializers.ValidationError(
+                {"on_conflict": [_("It says what becomes of a taken key: give a key.")]}
+            )
         if "start_at" in attrs and "delay_seconds" in attrs:
             raise serializers.ValidationError(
                 {"delay_seconds": [_("Give start_at or delay_seconds, not both.")]}
@@ -219,3 +231,12 @@ class KeyedSignalBody(SignalBody):
 
     workflow = WordField(check_name, "workflow", max_length=MAX_NAME_LENGTH)
     key = WordField(check_key, "execution key", max_length=MAX_KEY_LENGTH)
+
+
+class BroadcastBody(StrictSerializer):
+    """Broadcast an event."""
+
+    name = WordField(check_name, "event", max_length=MAX_EVENT_LENGTH)
+    key = _word("event key", help_text="Only those are told that wait with it; by default, none.")
+    payload = serializers.JSONField(required=False, allow_null=True, default=None)
+    reason = ReasonField()

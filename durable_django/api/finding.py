@@ -112,9 +112,33 @@ FILTERS = (
         description="Forks of this execution.",
         schema={"type": "string", "format": "uuid"},
     ),
+    QueryParameter(
+        name="parent",
+        description="Children of this execution.",
+        schema={"type": "string", "format": "uuid"},
+    ),
+    QueryParameter(
+        name="root",
+        description="Whether no other execution started it.",
+        schema={"type": "boolean"},
+        # What is looked for is the contrary.
+        parse=lambda text: one_of("true", "false")(text) == "false",
+    ),
 )
-_FIELD_OF = {"status": "statuses"}
+_FIELD_OF = {"status": "statuses", "root": "is_child"}
 _NAME_OF = {field: name for name, field in _FIELD_OF.items()}
+
+
+def to_statuses(given: list[str]) -> tuple[ExecutionStatus, ...]:
+    """Return the statuses that the parameter `status` names.
+
+    Raises:
+        ProblemError: One is none.
+    """
+    try:
+        return Criteria.from_json({"statuses": given} if given else {}).statuses
+    except CriteriaError as error:
+        raise invalid_parameter("status", error.problem) from None
 
 
 def to_criteria(query: Mapping[str, Any]) -> Criteria:

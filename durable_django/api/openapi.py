@@ -18,7 +18,7 @@ from drf_spectacular.settings import SPECTACULAR_DEFAULTS, patched_settings
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.views import APIView
 
-from durable_django.api.http import problems
+from durable_django.api.http import problems, schedule_problems, task_problems
 from durable_django.api.http.describing import IS_ONCE, OPERATION, Operation
 from durable_django.api.http.idempotency import HEADER, MAX_KEY_LENGTH
 from durable_django.api.http.query import QueryParameter
@@ -72,10 +72,11 @@ class DurableSchema(AutoSchema):
         self,
     ) -> str:
         """Return which permissions it needs."""
-        needed = [str(permission) for permission in self._rule.permissions]
-        if not needed:
-            return ""
-        return "Needs " + " and ".join(f"`durable_django.{one}`" for one in needed) + "."
+        needed = [f"`durable_django.{one}`" for one in self._rule.permissions]
+        others = [f"`durable_django.{one}`" for one in self._rule.alternatives]
+        if others:
+            needed.append(" or ".join(others))
+        return "Needs " + " and ".join(needed) + "." if needed else ""
 
     def get_tags(self) -> list[str]:
         """Return the resource it belongs to."""
@@ -231,6 +232,7 @@ def _settings() -> dict[str, Any]:
         "SCHEMA_PATH_PREFIX": "/v1",
         "PATH_CONVERTER_OVERRIDES": {"durable_anything": str},
         "COMPONENT_SPLIT_REQUEST": True,
+        "COMPONENT_SPLIT_PATCH": False,
         "COMPONENT_NO_READ_ONLY_REQUIRED": False,
         "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
         "POSTPROCESSING_HOOKS": [
@@ -269,7 +271,11 @@ def _operations(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield from path.values()
 
 
-_KINDS = [one for one in vars(problems).values() if isinstance(one, problems.ProblemKind)]
+_KINDS = [
+    one
+    for one in {**vars(problems), **vars(task_problems), **vars(schedule_problems)}.values()
+    if isinstance(one, problems.ProblemKind)
+]
 _KEY_PARAMETER = _header(
     HEADER,
     "Makes the request safe to repeat: its first answer is given again, for 24 hours at least.",

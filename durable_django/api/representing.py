@@ -6,6 +6,7 @@ Times are RFC 3339 in UTC, durations seconds, ids lower-case UUIDs. The shapes a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,12 +14,17 @@ from rest_framework.request import Request
 
 from durable_django.api.http.links import link_to
 from durable_django.control.actions import allowed_actions
+from durable_django.control.groups import read_group
+from durable_django.control.items import ItemCount, count_items
 from durable_django.control.payloads.payload_view import payload_json
 from durable_django.control.payloads.redaction import redact, redact_text
 from durable_django.control.permissions import Permission, allows
+from durable_django.control.waiting import child_id_of
+from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.error_record import ErrorRecord
 from durable_django.domain.event import EventType
-from durable_django.domain.status import ExecutionStatus, WaitKind
+from durable_django.domain.status import CheckpointKind, ExecutionStatus, WaitKind
+from durable_django.engine.group_record import GroupRecord
 from durable_django.models import (
     ExecutionEvent,
     StepCheckpoint,
@@ -26,6 +32,7 @@ from durable_django.models import (
     WorkflowSignal,
     WorkflowTimer,
 )
+from durable_django.stores.orm.rows import CHECKPOINT_FIELDS, to_checkpoint
 
 #: In these, `waiting_kind` says what wakes it; elsewhere it is what it waited for last.
 _WAITING_STATUSES = (ExecutionStatus.SUSPENDED, ExecutionStatus.COMPENSATING)
@@ -47,6 +54,10 @@ def represent_execution(request: Request, execution: WorkflowExecution) -> dict[
         "subject": execution.subject,
         "correlation_id": execution.correlation_id,
         "forked_from": str(execution.forked_from) if execution.forked_from else None,
+        "parent": str(execution.parent_id) if execution.parent_id else None,
+        "parent_call": execution.parent_key,
+        "depth": execution.depth,
+        "on_parent_close": execution.on_parent_close if execution.parent_id else None,
         "epoch": execution.epoch,
         "progress": redact(execution.progress),
         "waiting": _represent_wait(execution),
@@ -94,9 +105,21 @@ def represent_payloads(request: Request, execution: WorkflowExecution) -> dict[s
     }
 
 
-def represent_attempt(request: Request, checkpoint: StepCheckpoint) -> dict[str, Any]:
-    """Return one attempt of one durable call."""
+def represent_attempts(
+    request: Request, execution: WorkflowExecution, rows: Sequence[StepCheckpoint]
+) -> list[dict[str, Any]]:
+    """Return attempts of durable calls; how far the maps among them have come is counted at once."""
+    maps = [_to_value(row) for row in rows if row.kind == CheckpointKind.MAP]
+    counts = count_items(execution.pk, maps)
+    return [_represent_attempt(request, row, counts.get(row.key)) for row in rows]
+
+
+def _represent_attempt(
+    request: Request, checkpoint: StepCheckpoint, count: ItemCount | None
+) -> dict[str, Any]:
     may_see = allows(request.user, Permission.PAYLOADS)
+    value = _to_value(checkpoint)
+    child_id = child_id_of(value)
     return {
         "key": checkpoint.key,
         "name": checkpoint.name,
@@ -111,7 +134,40 @@ def represent_attempt(request: Request, checkpoint: StepCheckpoint) -> dict[str,
         "retry_at": instant(checkpoint.retry_at),
         "started_at": instant(checkpoint.started_at),
         "completed_at": instant(checkpoint.completed_at),
+        "branch_position": checkpoint.branch_position,
+        "group": _represent_group(read_group(value)),
+        "items": None if count is None else _represent_items(count),
+        "child_id": None if child_id is None else str(child_id),
     }
+
+
+def _represent_group(record: GroupRecord | None) -> dict[str, Any] | None:
+    if record is None:
+        return None
+    return {
+        "decided_by": record.by,
+        "timed_out": record.has_timed_out,
+        "branches": {name: str(status) for name, status in record.statuses.items()},
+    }
+
+
+def _represent_items(count: ItemCount) -> dict[str, Any]:
+    return {
+        "total": count.total,
+        "completed": count.completed,
+        "failed": count.failed,
+        "undone": count.undone,
+        "open": count.open,
+        "are_children": count.are_children,
+    }
+
+
+def _to_value(row: StepCheckpoint) -> Checkpoint:
+    """Return a row as a value; its payloads are left out."""
+    left_out = {"input": "", "output": None}
+    return to_checkpoint(
+        [left_out[n] if n in left_out else getattr(row, n) for n in CHECKPOINT_FIELDS]
+    )
 
 
 def represent_signal(request: Request, signal: WorkflowSignal) -> dict[str, Any]:

@@ -29,8 +29,16 @@ class Rule:
 
     #: All of them are needed, on top of being logged in.
     permissions: tuple[Permission, ...] = ()
+    #: Any one of these is needed besides, if there are some.
+    alternatives: tuple[Permission, ...] = ()
     #: Anybody may, also without logging in.
     is_public: bool = False
+
+    def is_met(self, has: Callable[[Permission], bool]) -> bool:
+        """Say whether who has these permissions has enough of them."""
+        return all(map(has, self.permissions)) and (
+            not self.alternatives or any(map(has, self.alternatives))
+        )
 
 
 #: Whoever is logged in.
@@ -42,6 +50,11 @@ PUBLIC = Rule(is_public=True)
 def needs(*permissions: Permission) -> Rule:
     """Return the rule that somebody needs all these permissions."""
     return Rule(permissions=permissions)
+
+
+def needs_any(*permissions: Permission) -> Rule:
+    """Return the rule that somebody needs one of these permissions."""
+    return Rule(alternatives=permissions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,11 +13,13 @@ from durable_django.domain.status import (
     CheckpointKind,
     CheckpointStatus,
     ExecutionStatus,
+    ParentClosePolicy,
     ParkReason,
     SignalStatus,
     TimerStatus,
     WaitKind,
 )
+from durable_django.engine.branches import BranchStatus
 
 Shape = serializers.Serializer[Any]
 
@@ -96,6 +98,14 @@ class ExecutionSerializer(Shape):
     subject = serializers.CharField(help_text="The business object it is about, or nothing.")
     correlation_id = serializers.CharField()
     forked_from = serializers.UUIDField(allow_null=True)
+    parent = serializers.UUIDField(  # type: ignore[assignment]  # a member, not the serializer's own
+        allow_null=True, help_text="The execution that started it."
+    )
+    parent_call = serializers.CharField(help_text="The key of the call there, or nothing.")
+    depth = serializers.IntegerField(help_text="How many ancestors it has.")
+    on_parent_close = _choice(
+        ParentClosePolicy, allow_null=True, help_text="What becomes of it if its parent ends first."
+    )
     epoch = serializers.IntegerField(
         help_text="Rises with each retry; that of a fork begins above its origin's."
     )
@@ -129,6 +139,27 @@ class WholeExecutionSerializer(ExecutionSerializer):
     actions = serializers.ListField(child=_choice(Action))
 
 
+class GroupRecordSerializer(Shape):
+    """How a group of branches ended."""
+
+    decided_by = serializers.CharField(help_text="The branch that decided it, where one did.")
+    timed_out = serializers.BooleanField()
+    branches = serializers.DictField(
+        child=_choice(BranchStatus), help_text="How each branch stood then."
+    )
+
+
+class ItemCountSerializer(Shape):
+    """How far the items of a map have come, those of all attempts."""
+
+    total = serializers.IntegerField(allow_null=True)
+    completed = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    undone = serializers.IntegerField()
+    open = serializers.IntegerField(help_text="Begun and not ended.")
+    are_children = serializers.BooleanField(help_text="Whether they are executions.")
+
+
 class AttemptSerializer(Shape):
     """One attempt of one durable call."""
 
@@ -145,6 +176,12 @@ class AttemptSerializer(Shape):
     retry_at = _instant("When the next attempt may begin.", allow_null=True)
     started_at = _instant(allow_null=True)
     completed_at = _instant(allow_null=True)
+    branch_position = serializers.IntegerField(
+        help_text="The ordinal of the call in its branch; 0 in the body."
+    )
+    group = GroupRecordSerializer(allow_null=True, help_text="Of a group that is decided.")
+    items = ItemCountSerializer(allow_null=True, help_text="Of a map.")
+    child_id = serializers.UUIDField(allow_null=True, help_text="The execution that a child is.")
 
 
 class SignalSerializer(Shape):
@@ -190,9 +227,11 @@ class HistoryEntrySerializer(Shape):
     error = serializers.CharField()
     actor = serializers.CharField(help_text="Who did it; empty if it was the engine.")
     actor_kind = serializers.CharField()
+    actor_id = serializers.CharField(help_text="Of another execution that did it: its id.")
     reason = serializers.CharField()
     event_id = serializers.IntegerField(allow_null=True)
     signal_id = serializers.UUIDField(allow_null=True)
+    child_id = serializers.UUIDField(allow_null=True, help_text="The child that it is about.")
     due_at = _instant("When a timer or the next attempt is due.", allow_null=True)
     is_approximate = serializers.BooleanField(help_text="Whether `at` is only known to be near.")
     details = serializers.DictField()
@@ -226,6 +265,7 @@ class ExecutionDetailSerializer(WholeExecutionSerializer):
     steps = AttemptPageSerializer(required=False)
     signals = SignalPageSerializer(required=False)
     timers = TimerPageSerializer(required=False)
+    children = ExecutionPageSerializer(required=False)
 
 
 class ResultSerializer(Shape):
@@ -233,39 +273,6 @@ class ResultSerializer(Shape):
 
     status = _choice(ExecutionStatus)
     result = serializers.JSONField(help_text="Null until it has completed.")
-
-
-class WorkflowVersionSerializer(Shape):
-    """One registered version of a workflow."""
-
-    version = serializers.IntegerField()
-    is_exposed = serializers.BooleanField(help_text="Whether it can be started over HTTP.")
-    queue = serializers.CharField()
-    ttl_seconds = serializers.FloatField(allow_null=True)
-    tags = serializers.ListField(child=serializers.CharField())
-
-
-class WorkflowSerializer(Shape):
-    """A registered workflow."""
-
-    name = serializers.CharField()
-    description = serializers.CharField()
-    version = serializers.IntegerField(help_text="What is started unless another is named.")
-    is_exposed = serializers.BooleanField(help_text="Whether that can be started over HTTP.")
-    links = serializers.DictField(child=serializers.URLField())
-
-
-class WorkflowDetailSerializer(WorkflowSerializer):
-    """A registered workflow, all its versions, and the JSON schema of its input."""
-
-    versions = WorkflowVersionSerializer(many=True)
-    input_schema = serializers.JSONField(help_text="Of the version that is started.")
-
-
-class WorkflowListSerializer(Shape):
-    """All registered workflows, by name."""
-
-    results = WorkflowSerializer(many=True)
 
 
 class ForkPlanSerializer(Shape):
@@ -278,3 +285,14 @@ class ForkPlanSerializer(Shape):
     from_step = serializers.CharField(allow_null=True)
     reused = serializers.ListField(child=serializers.CharField())
     again = serializers.ListField(child=serializers.CharField())
+    group = serializers.CharField(
+        help_text="The group that is made again as a whole, because from_step stands in it."
+    )
+
+
+class BroadcastSerializer(Shape):
+    """A broadcast that was accepted."""
+
+    name = serializers.CharField()
+    key = serializers.CharField()
+    reached = serializers.IntegerField(help_text="How many executions waited for it.")

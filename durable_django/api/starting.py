@@ -9,16 +9,21 @@ from typing import Any
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
+from durable_django.api.bodies import TAKES_OVER
 from durable_django.api.finding import may_see
 from durable_django.api.http.links import link_to
 from durable_django.api.http.problems import INVALID_INPUT, KEY_CONFLICT, NOT_EXPOSED, ProblemError
-from durable_django.control.acting import Acting
+from durable_django.conf import settings
+from durable_django.control.acting import Acting, ActNotAllowedError
+from durable_django.control.actions import Action
 from durable_django.control.inputs.signatures import InputError, coerce_input
+from durable_django.control.permissions import Permission, allows
 from durable_django.domain.definition import WorkflowDefinition
-from durable_django.domain.status import Guarantee
+from durable_django.domain.status import Guarantee, OnConflict
 from durable_django.engine.execution_handle import ExecutionHandle
 from durable_django.engine.workflow_function import StartOptions
 from durable_django.exceptions import ExecutionKeyConflictError
+from durable_django.models import WorkflowExecution
 from durable_django.runtime import engine
 
 
@@ -31,6 +36,8 @@ def start(request: Request, body: Mapping[str, Any]) -> ExecutionHandle[Any]:
     """
     definition = load_exposed(body["workflow"], body.get("version"))
     workflow_input = fit_input(definition, body["input"])
+    if body["on_conflict"] in TAKES_OVER:
+        _check_may_take_over(request, body)
     try:
         handle = Acting(request.user).start(
             definition.name, workflow_input, _options_of(body), definition.version
@@ -42,14 +49,33 @@ def start(request: Request, body: Mapping[str, Any]) -> ExecutionHandle[Any]:
     return handle
 
 
-def fit_input(definition: WorkflowDefinition, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the input as the workflow's signature takes it.
+def _check_may_take_over(request: Request, body: Mapping[str, Any]) -> None:
+    """Refuse to take a key from an execution that the user may not see, or not cancel.
+
+    Raises:
+        ProblemError: The key's execution is not theirs to see.
+        ActNotAllowedError: It would be cancelled, and they may not cancel.
+    """
+    if body["on_conflict"] == OnConflict.REPLACE and not allows(request.user, Permission.CANCEL):
+        raise ActNotAllowedError(Action.CANCEL)
+    holders = WorkflowExecution.objects.using(settings().database).filter(
+        workflow_name=body["workflow"], key=body["key"], holds_key=True
+    )
+    for holder in holders.values_list("pk", flat=True):
+        if not may_see(request, holder):
+            raise _conflict(request, body["key"], holder)
+
+
+def fit_input(
+    definition: WorkflowDefinition, given: Mapping[str, Any], *, filled_in: str = ""
+) -> dict[str, Any]:
+    """Return the input as the workflow's signature takes it; see `coerce_input`.
 
     Raises:
         ProblemError: It does not fit; the errors point into the body.
     """
     try:
-        return coerce_input(definition, given)
+        return coerce_input(definition, given, filled_in=filled_in)
     except InputError as error:
         raise ProblemError(
             INVALID_INPUT,
@@ -88,6 +114,7 @@ def _options_of(body: Mapping[str, Any]) -> StartOptions:
         correlation_id=body.get("correlation_id", ""),
         # Whatever the workflow says: this process answers and does not advance it.
         guarantee=Guarantee.BACKGROUND,
+        on_conflict=TAKES_OVER.get(body["on_conflict"], OnConflict.RETURN),
     )
 
 

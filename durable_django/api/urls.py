@@ -10,7 +10,9 @@ from django.urls import path, re_path
 from durable_django.api.http.viewset import DurableView
 from durable_django.api.more_routes import MORE_ROUTES
 from durable_django.api.routes import AUTHENTICATED, Route, Rule, needs, to_view
+from durable_django.api.schedule_routes import QUEUE_ROUTES, SCHEDULE_ROUTES
 from durable_django.api.schema import SchemaView
+from durable_django.api.task_routes import TASK_ROUTES
 from durable_django.api.views.commands import (
     CancelView,
     FireTimerView,
@@ -19,7 +21,9 @@ from durable_django.api.views.commands import (
     ResumeView,
     RetryView,
 )
+from durable_django.api.views.execution_tasks import ExecutionTasksView
 from durable_django.api.views.executions import (
+    ChildrenView,
     ExecutionsView,
     ExecutionView,
     ResultView,
@@ -29,7 +33,8 @@ from durable_django.api.views.executions import (
 from durable_django.api.views.histories import HistoryView
 from durable_django.api.views.hooks import HookView
 from durable_django.api.views.root import NothingView, RootView
-from durable_django.api.views.signals import KeyedSignalView, SignalsView
+from durable_django.api.views.signals import BroadcastView, KeyedSignalView, SignalsView
+from durable_django.api.views.task_link_use import TaskLinkUseView
 from durable_django.api.views.workflows import WorkflowsView, WorkflowView
 from durable_django.control.permissions import Permission
 
@@ -81,7 +86,11 @@ ROUTES: list[Route] = [
         GET=needs(Permission.VIEW, Permission.PAYLOADS),
     ),
     _of_execution("steps/", StepsView, "execution-steps", GET=_VIEW),
+    # Of these, those that the user may see.
+    _of_execution("children/", ChildrenView, "execution-children", GET=_VIEW),
     _of_execution("history/", HistoryView, "execution-history", GET=_VIEW),
+    # Of these, those that the user may see.
+    _of_execution("tasks/", ExecutionTasksView, "execution-tasks", GET=_VIEW),
     _of_execution("timers/", TimersView, "execution-timers", GET=_VIEW),
     _of_execution(
         "signals/",
@@ -110,13 +119,27 @@ ROUTES: list[Route] = [
         name="signals",
         methods={"POST": needs(Permission.VIEW, Permission.SIGNAL)},
     ),
+    Route(
+        path="v1/events/",
+        view=BroadcastView,
+        name="events",
+        methods={"POST": needs(Permission.VIEW, Permission.SIGNAL)},
+    ),
     *MORE_ROUTES,
+    *TASK_ROUTES,
+    *SCHEDULE_ROUTES,
+    *QUEUE_ROUTES,
 ]
 
 urlpatterns = [
     *(route.to_pattern() for route in ROUTES),
     # A link that lost its last slash on the way is the same link, and its token is logged no more.
     path("v1/hooks/<durable_anything:token>", to_view(HookView, {}), name="hook-without-slash"),
+    path(
+        "v1/task-links/<durable_anything:token>",
+        to_view(TaskLinkUseView, {}),
+        name="task-link-without-slash",
+    ),
     # Whatever else there is below our prefix.
     re_path(r"^[\s\S]*\Z", to_view(NothingView, {}), name="nothing"),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -23,6 +23,7 @@ from durable_django.engine.execution_handle import ExecutionHandle
 from durable_django.engine.forking import ForkPlan
 from durable_django.engine.workflow_function import StartOptions
 from durable_django.exceptions import DurableError, TimerNotFoundError
+from durable_django.runtime import engine
 
 logger = logging.getLogger(__name__)
 
@@ -117,6 +118,20 @@ class Acting:
             by=self._by,
         )
 
+    def broadcast(self, name: str, payload: Any, *, key: str = "") -> int:
+        """Broadcast an event to those that the user may see; see `client.broadcast`."""
+        if not allows(self._user, Permission.VIEW):
+            raise self._refused(ActNotAllowedError(Action.SIGNAL), None)
+        self._require(Action.SIGNAL)
+        return engine().broadcasts.broadcast(
+            name,
+            payload,
+            key=key,
+            reason=self._reason,
+            by=self._by,
+            among=self._find_visible if settings().scope else None,
+        )
+
     def fire_timer(self, execution_id: UUID, key: str) -> None:
         """Have a timer be over now; see `client.fire_timer`."""
         self._check(Action.FIRE_TIMER, execution_id)
@@ -170,6 +185,10 @@ class Acting:
             reason=self._reason,
             by=self._by,
         )
+
+    def _find_visible(self, ids: Collection[UUID]) -> set[UUID]:
+        rows = visible_executions(self._user).filter(pk__in=list(ids))
+        return set(rows.values_list("pk", flat=True))
 
     def _check(self, action: Action, execution_id: UUID) -> None:
         if not allows(self._user, Permission.VIEW):

@@ -103,10 +103,21 @@ def _may_signal(_: WorkflowExecution | Execution, status: ExecutionStatus) -> bo
 
 def _may_fire(execution: WorkflowExecution | Execution, status: ExecutionStatus) -> bool:
     # A wait for a signal has a timer if it has a timeout; only the timers' rows say so.
-    waits = (WaitKind.TIMER, WaitKind.RETRY, WaitKind.SIGNAL)
-    return not status.is_terminal and execution.waiting_kind in waits
+    return not status.is_terminal and execution.waiting_kind in _MAY_HAVE_TIMERS
 
 
+_MAY_HAVE_TIMERS = frozenset(
+    {
+        WaitKind.TIMER,
+        WaitKind.RETRY,
+        WaitKind.SIGNAL,
+        WaitKind.EVENT,
+        WaitKind.CHILD,
+        WaitKind.MAP,
+        WaitKind.POLL,
+        WaitKind.SEVERAL,
+    }
+)
 _ON_ITS_WAY = (ExecutionStatus.PENDING, ExecutionStatus.RUNNING, ExecutionStatus.SUSPENDED)
 _POSSIBLE: Mapping[Action, Callable[[WorkflowExecution | Execution, ExecutionStatus], bool]] = {
     Action.CANCEL: _may_cancel,

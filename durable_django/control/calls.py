@@ -1,4 +1,4 @@
-"""An execution's durable calls as they were made, and the wait it is in now.
+"""An execution's durable calls as they were made.
 
 What the timeline, the graph and the explanation have in common. Nothing here reads a database.
 """
@@ -15,13 +15,20 @@ from durable_django.domain.status import (
     HELD_STATUSES,
     CheckpointKind,
     CheckpointStatus,
-    TimerStatus,
     WaitKind,
 )
 from durable_django.domain.timer import Timer
 
 #: An undo's key is this and the key of what it undoes.
 UNDO_PREFIX = "~undo/"
+#: Their rows are written when they are over; of the others when they begin.
+_WRITTEN_AT_THE_END = frozenset(
+    {CheckpointKind.SLEEP, CheckpointKind.SIGNAL, CheckpointKind.EVENT, CheckpointKind.GROUP}
+)
+#: Begun and not ended, they wait for something outside; no worker is at them.
+WAITS_OUTSIDE = frozenset({CheckpointKind.CHILD, CheckpointKind.TASK})
+#: Begun and not ended, a worker may be at them, or they wait for their next turn.
+_TAKES_TURNS = frozenset({CheckpointKind.MAP, CheckpointKind.POLL})
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -45,22 +52,13 @@ class Call:
 
     @property
     def is_to_undo(self) -> bool:
-        """Whether it was completed, has an undo and was not undone."""
-        return self.last.status is CheckpointStatus.COMPLETED and bool(self.last.compensation)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CurrentWait:
-    """What a suspended execution waits for, as far as its row and its timers tell."""
-
-    kind: WaitKind
-    name: str
-    #: The key of the call that waits. Of a wait that nothing is recorded of: the next free one.
-    key: str
-    #: When it is over by itself; None: not before something happens.
-    until: datetime | None
-    #: The key of the pending timer it ends with, if it has one.
-    timer_key: str = ""
+        """Whether it was completed, has an undo and was not undone; a map's items are."""
+        is_map = self.kind is CheckpointKind.MAP
+        return (
+            not is_map
+            and self.last.status is CheckpointStatus.COMPLETED
+            and bool(self.last.compensation)
+        )
 
 
 def group_calls(checkpoints: Iterable[Checkpoint]) -> list[Call]:
@@ -84,9 +82,9 @@ def order_of(row: Checkpoint) -> tuple[datetime, int, int]:
     """Return what puts attempts of the body in the order in which it came to them."""
     # A sleep's row begins when its timer was due and a wait's when it was over: the body came to
     # both after everything that had ended by the time they did.
-    is_wait = row.kind in (CheckpointKind.SLEEP, CheckpointKind.SIGNAL)
+    is_late = row.kind in _WRITTEN_AT_THE_END
     first, second = (
-        (row.completed_at, row.started_at) if is_wait else (row.started_at, row.completed_at)
+        (row.completed_at, row.started_at) if is_late else (row.started_at, row.completed_at)
     )
     return first or second or _NEVER, row.position, row.attempt
 
@@ -114,26 +112,6 @@ def find_last_end(execution: Execution, checkpoints: Iterable[Checkpoint]) -> da
     return max([execution.started_at or execution.created_at, *ends])
 
 
-def find_current_wait(
-    execution: Execution, calls: Sequence[Call], timers: Iterable[Timer]
-) -> CurrentWait | None:
-    """Return what the execution waits for; None if it does not wait for anything by name."""
-    kind, name = execution.waiting_kind, execution.waiting_for
-    if kind not in (WaitKind.TIMER, WaitKind.SIGNAL, WaitKind.RETRY) or execution.is_terminal:
-        return None
-    if kind is WaitKind.RETRY:
-        return _find_retry(execution, calls)
-    timer = next((t for t in _pending(timers) if _base_of(t.key) == name), None)
-    until = timer.fire_at if timer else execution.wake_at if kind is WaitKind.TIMER else None
-    return CurrentWait(
-        kind=kind,
-        name=name,
-        key=timer.key if timer else _next_key(name, calls),
-        until=until,
-        timer_key=timer.key if timer else "",
-    )
-
-
 def is_held(execution: Execution) -> bool:
     """Say whether a worker holds the execution, or held it when it was lost."""
     return execution.status in HELD_STATUSES and execution.waiting_kind is WaitKind.NOTHING
@@ -145,10 +123,20 @@ def is_running(execution: Execution, now: datetime) -> bool:
 
 
 def find_open(calls: Iterable[Call]) -> Checkpoint | None:
-    """Return the attempt, of a call or an undo, that was begun and has no recorded end."""
+    """Return the attempt, of a call or an undo, that was begun and that a worker may be at."""
     rows = (row for call in calls for row in (call.attempts[-1:] + call.undos[-1:]))
-    found = [row for row in rows if row.status is CheckpointStatus.INTENT]
-    return max(found, key=lambda row: row.started_at or _NEVER, default=None)
+    found = [row for row in rows if is_open(row) and row.kind not in WAITS_OUTSIDE]
+    return max(found, key=_how_current, default=None)
+
+
+def is_open(row: Checkpoint) -> bool:
+    """Say whether the attempt was begun and its end is not recorded."""
+    return row.status is CheckpointStatus.INTENT
+
+
+def _how_current(row: Checkpoint) -> tuple[bool, datetime]:
+    # What takes turns may have been begun long ago, and is not what runs if anything else does.
+    return row.kind not in _TAKES_TURNS, row.started_at or _NEVER
 
 
 def find_unclaimed_timers(calls: Iterable[Call], timers: Iterable[Timer]) -> list[Timer]:
@@ -167,30 +155,3 @@ def _to_call(attempts: Sequence[Checkpoint], undos: Sequence[Checkpoint]) -> Cal
         attempts=tuple(attempts),
         undos=tuple(undos),
     )
-
-
-def _find_retry(execution: Execution, calls: Sequence[Call]) -> CurrentWait:
-    # A step waits under its name, an undo under its key.
-    name = execution.waiting_for
-    for call in reversed(calls):
-        for row in (call.last, *call.undos[-1:]):
-            waits = row.key if row.kind is CheckpointKind.UNDO else row.name
-            if waits == name and row.status is CheckpointStatus.FAILED and not row.is_final:
-                until = row.retry_at or execution.wake_at
-                return CurrentWait(kind=WaitKind.RETRY, name=name, key=row.key, until=until)
-    return CurrentWait(kind=WaitKind.RETRY, name=name, key=name, until=execution.wake_at)
-
-
-def _pending(timers: Iterable[Timer]) -> list[Timer]:
-    return [timer for timer in timers if timer.status is TimerStatus.PENDING]
-
-
-def _base_of(key: str) -> str:
-    """Return the name of which `key` is an occurrence."""
-    name, mark, occurrence = key.rpartition("#")
-    return name if mark and occurrence.isdigit() else key
-
-
-def _next_key(name: str, calls: Iterable[Call]) -> str:
-    made = sum(1 for call in calls if _base_of(call.key) == name)
-    return f"{name}#{made + 1}" if made else name

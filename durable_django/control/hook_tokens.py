@@ -15,26 +15,26 @@ from django.core.signing import BadSignature, Signer
 
 from durable_django.conf import settings
 
-#: Signatures under this salt are good for nothing else, and others not for this.
-_SALT = "durable_django.hook"
+#: Signatures under one of these are good for nothing else, and others not for it.
+SIGNAL_LINK, TASK_LINK = "durable_django.hook", "durable_django.task_link"
 _NONCE_BYTES = 16
 #: Hook id, nonce, expiry in seconds since 1970, signature.
 _SHAPE = re.compile(r"[0-9a-f]{32}\.[\w-]{22}\.[0-9]{1,12}\.[\w-]{43}\Z", re.ASCII)
 
 
-def sign_token(hook_id: UUID, expires_at: datetime) -> str:
+def sign_token(hook_id: UUID, expires_at: datetime, salt: str = SIGNAL_LINK) -> str:
     """Return a new token for this link: 110 or so characters that need no quoting in a URL."""
     nonce = secrets.token_urlsafe(_NONCE_BYTES)
-    return _signer().sign(f"{hook_id.hex}.{nonce}.{int(expires_at.timestamp())}")
+    return _signer(salt).sign(f"{hook_id.hex}.{nonce}.{int(expires_at.timestamp())}")
 
 
-def read_token(token: str) -> UUID | None:
-    """Return the link a token names, or None if we did not sign it. Any text is welcome."""
+def read_token(token: str, salt: str = SIGNAL_LINK) -> UUID | None:
+    """Return the link a token names, or None if we did not sign it so. Any text is welcome."""
     # The shape first: what follows must not meet surrogates, NUL or a megabyte.
     if not _SHAPE.match(token):
         return None
     try:
-        facts = _signer().unsign(token)
+        facts = _signer(salt).unsign(token)
     except BadSignature:
         return None
     return UUID(facts[:32])
@@ -45,8 +45,8 @@ def digest_token(token: str) -> str:
     return sha256(token.encode()).hexdigest()
 
 
-def _signer() -> Signer:
+def _signer(salt: str) -> Signer:
     keys = settings().hook_keys
     if not keys:
-        return Signer(sep=".", salt=_SALT)  # SECRET_KEY, and SECRET_KEY_FALLBACKS to verify
-    return Signer(key=keys[0], sep=".", salt=_SALT, fallback_keys=list(keys[1:]))
+        return Signer(sep=".", salt=salt)  # SECRET_KEY, and SECRET_KEY_FALLBACKS to verify
+    return Signer(key=keys[0], sep=".", salt=salt, fallback_keys=list(keys[1:]))

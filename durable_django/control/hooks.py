@@ -21,13 +21,14 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
 from durable_django import client
 from durable_django.conf import settings
 from durable_django.control.hook_tokens import digest_token, read_token, sign_token
+from durable_django.control.locking import lock_execution
 from durable_django.domain.event import (
     CODE,
     MAX_REASON_LENGTH,
@@ -44,7 +45,7 @@ from durable_django.exceptions import (
     ExecutionNotFoundError,
     InvalidTransitionError,
 )
-from durable_django.models import SignalHook, WorkflowExecution
+from durable_django.models import SignalHook
 from durable_django.runtime import engine
 
 #: The longest a link may be good for.
@@ -244,7 +245,7 @@ def _hooks() -> QuerySet[SignalHook]:
 
 def _insert(row: SignalHook, by: Actor) -> None:
     if by != CODE:
-        _lock(row.execution_id)
+        lock_execution(row.execution_id)
     execution = engine().store.load_execution(row.execution_id)
     if execution.status not in _TAKES_SIGNALS:
         raise InvalidTransitionError(execution.id, execution.status, "signalled", _TAKES_SIGNALS)
@@ -256,7 +257,7 @@ def _insert(row: SignalHook, by: Actor) -> None:
 
 
 def _use(hook: SignalHook, payload: Any) -> Signal | None:
-    _lock(hook.execution_id)
+    lock_execution(hook.execution_id)
     if not _mark(hook, "used_at"):
         return None
     return client.signal(
@@ -271,18 +272,11 @@ def _use(hook: SignalHook, payload: Any) -> Signal | None:
 
 
 def _revoke(hook: SignalHook, by: Actor, reason: str) -> bool:
-    _lock(hook.execution_id)
+    lock_execution(hook.execution_id)
     is_first = _mark(hook, "revoked_at")
     if is_first:
         _tell(hook, EventType.HOOK_REVOKED, by, reason=reason)
     return is_first
-
-
-def _lock(execution_id: UUID) -> None:
-    """Lock the execution before its links, everywhere: its events follow the lock's order."""
-    executions = WorkflowExecution.objects.using(settings().database).filter(pk=execution_id)
-    # An UPDATE and not SELECT … FOR UPDATE: SQLite takes its write lock only for this.
-    executions.update(updated_at=F("updated_at"))
 
 
 def _mark(hook: SignalHook, column: str) -> bool:

@@ -3,6 +3,8 @@
 A record is inserted in the transaction of the act, and its unique constraint decides the race:
 who comes second waits for the first's commit and then gets the first's answer. An act that fails
 takes its record back, so that the same request may be tried again.
+
+An answer may show what people see of payloads, so it is stored as these are: encrypted, if they are.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from django.db.models import QuerySet
 from durable_django.conf import settings
 from durable_django.exceptions import DurableError
 from durable_django.models import IdempotencyRecord
+from durable_django.runtime import build_codec
 from durable_django.stores.orm.database import is_transient
 from durable_django.stores.orm.db_now import DBNow
 
@@ -108,7 +111,7 @@ def _answer_first(scope: str, request_digest: str, answer: Callable[[], Answer])
         _records().filter(pk=record.pk).update(
             response_status=answered.status,
             response_headers=dict(answered.headers),
-            response_body=answered.body,
+            response_body=build_codec(settings()).encode(answered.body),
         )
         return answered
 
@@ -137,7 +140,7 @@ def _repeated(record: IdempotencyRecord, request_digest: str) -> Answer:
         raise RequestInFlightError
     return Answer(
         status=record.response_status,
-        body=record.response_body,
+        body=str(build_codec(settings()).decode(record.response_body)),
         headers=record.response_headers,
     )
 

@@ -9,7 +9,7 @@ _APP = "durable_django"
 
 
 class Permission(StrEnum):
-    """A permission on executions, by its codename."""
+    """A permission on executions, on what is theirs and on what starts them, by its codename."""
 
     VIEW = "view_workflowexecution"
     #: Inputs, results and signal payloads, redacted even then.
@@ -24,6 +24,22 @@ class Permission(StrEnum):
     RETRY = "retry_execution"
     FORK = "fork_execution"
     BULK = "bulk_execution"
+    #: Every human task, whoever it is for.
+    VIEW_TASKS = "view_humantask"
+    #: Claiming, releasing, delegating and completing the tasks that are for the user.
+    COMPLETE_TASKS = "complete_humantask"
+    #: Also cancelling, releasing for others, and making links for others.
+    REASSIGN_TASKS = "reassign_humantask"
+    VIEW_SCHEDULES = "view_schedule"
+    #: Who adds or changes schedules decides what is started in the time to come, and with what.
+    ADD_SCHEDULES = "add_schedule"
+    CHANGE_SCHEDULES = "change_schedule"
+    DELETE_SCHEDULES = "delete_schedule"
+    #: Triggering, backfilling, enabling and disabling.
+    RUN_SCHEDULES = "run_schedule"
+    VIEW_QUEUES = "view_workqueue"
+    #: Pausing, draining, resuming and limiting.
+    CHANGE_QUEUES = "change_workqueue"
 
 
 def allows(user: Any, permission: Permission) -> bool:

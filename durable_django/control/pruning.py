@@ -1,4 +1,4 @@
-"""Delete what the control plane remembers of long ago: answered requests, bulk operations, links."""
+"""Delete what is remembered of long ago: answered requests, bulk operations, links, ticks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from durable_django.conf import settings
 from durable_django.control.idempotency import KEPT_FOR, prune_idempotency
 from durable_django.models import BulkOperation, SignalHook
-from durable_django.runtime import engine
+from durable_django.runtime import build_schedule_store, engine
 
 _BATCH = 500
 
@@ -28,7 +28,15 @@ def prune_control_plane(before: datetime) -> dict[str, int]:
         "requests": prune_idempotency(engine().store.now() - KEPT_FOR),
         "bulk_operations": _delete(ended),
         "hooks": _delete(expired),
+        "schedule_ticks": _delete_ticks(before),
     }
+
+
+def _delete_ticks(before: datetime) -> int:
+    schedules, deleted = build_schedule_store(settings()), 0
+    while count := schedules.delete_ticks(before, _BATCH):
+        deleted += count
+    return deleted
 
 
 def _delete(rows: QuerySet[Any]) -> int:

@@ -1,11 +1,35 @@
-"""Say durations and instants in words, the same on every page."""
+"""Say durations, instants and kinds of calls in words, the same on every page."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext, gettext_lazy
 
+from durable_django.domain.signal import EVENT_PREFIX, event_name_of
+from durable_django.domain.status import CheckpointKind
+
+#: What kind of call it is, in a word or two; empty for a step.
+CALL_WORDS: Mapping[CheckpointKind, str | Promise] = {
+    CheckpointKind.STEP: "",
+    CheckpointKind.SLEEP: gettext_lazy("sleep"),
+    CheckpointKind.SIGNAL: gettext_lazy("wait for a signal"),
+    CheckpointKind.EVENT: gettext_lazy("wait for an event"),
+    CheckpointKind.UNDO: gettext_lazy("undo"),
+    CheckpointKind.CHILD: gettext_lazy("child"),
+    CheckpointKind.GROUP: gettext_lazy("parallel"),
+    CheckpointKind.MAP: gettext_lazy("map"),
+    CheckpointKind.ITEM: gettext_lazy("item"),
+    CheckpointKind.POLL: gettext_lazy("check"),
+    CheckpointKind.TASK: gettext_lazy("human task"),
+}
+#: Of a group that the first of its branches decided.
+RACE_WORD = gettext_lazy("race")
+#: Of what is only known by the calls in it.
+BRANCH_WORD = gettext_lazy("branch")
 _SECOND = timedelta(seconds=1)
 _MILLISECOND = timedelta(milliseconds=1)
 _UNITS = (
@@ -42,6 +66,14 @@ def say_duration(duration: timedelta) -> str:
 def say_instant(instant: datetime) -> str:
     """Return an instant in the current time zone: `2026-01-31 09:00:03 UTC`."""
     return timezone.localtime(instant).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def say_mailbox(name: str) -> str:
+    """Return what people call the mailbox of a signal; of a broadcast, `event` and its name."""
+    if not name.startswith(EVENT_PREFIX):
+        return name
+    # Translators: what stands in a list of signals for a broadcast of that name.
+    return gettext("event %(name)s") % {"name": event_name_of(name)}
 
 
 def say_moment(instant: datetime, now: datetime) -> str:

@@ -31,6 +31,9 @@ from durable_django.exceptions import (
     InvalidTransitionError,
     PayloadError,
     ResultTimeoutError,
+    ScheduleDefinedInCodeError,
+    ScheduleExistsError,
+    ScheduleNotFoundError,
     StepNotFoundError,
     TimerNotFoundError,
     UnknownWorkflowError,
@@ -48,6 +51,9 @@ _EXIT_CODES: tuple[tuple[type[DurableError], int], ...] = (
     (UnknownWorkflowError, EXIT_NOT_FOUND),
     (StepNotFoundError, EXIT_NOT_FOUND),
     (TimerNotFoundError, EXIT_NOT_FOUND),
+    (ScheduleNotFoundError, EXIT_NOT_FOUND),
+    (ScheduleExistsError, EXIT_WRONG_STATE),
+    (ScheduleDefinedInCodeError, EXIT_WRONG_STATE),
     (InvalidTransitionError, EXIT_WRONG_STATE),
     (ExecutionKeyConflictError, EXIT_WRONG_STATE),
     (ResultTimeoutError, EXIT_TIMED_OUT),
@@ -143,6 +149,18 @@ def read_json(text: str, what: str) -> Any:
         raise usage_error(f"{what} cannot be read: {error}.") from error
     except PayloadError as error:
         raise usage_error(f"{error} Give JSON, @file or - for stdin.") from error
+
+
+def confirm(question: str) -> None:
+    """Ask at the terminal; return if the answer is yes.
+
+    Raises:
+        CommandError: It is not, or nobody is there to answer.
+    """
+    if not sys.stdin.isatty():
+        raise usage_error("Nobody is there to confirm: give --yes, or --dry-run to look first.")
+    if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+        raise usage_error("Nothing was done.")
 
 
 def count(text: str) -> int:

@@ -11,6 +11,7 @@ from durable_django.control.payloads.payload_view import arguments_json, payload
 from durable_django.control.payloads.redaction import redact, redact_text
 from durable_django.domain.error_record import ErrorRecord
 from durable_django.domain.execution import Execution
+from durable_django.domain.signal import event_name_of
 from durable_django.domain.status import (
     HELD_STATUSES,
     ExecutionStatus,
@@ -18,6 +19,7 @@ from durable_django.domain.status import (
     ParkReason,
     WaitKind,
 )
+from durable_django.domain.wait import read_waits
 from durable_django.management.console import to_text
 
 _PARKED = {
@@ -32,6 +34,29 @@ _PARKED = {
     "`durable_cancel` to undo",
     ParkReason.COMPENSATION_FAILED: "an undo failed for good: mend it by hand or in the code, "
     "then `durable_retry` goes on undoing",
+}
+
+
+#: What ends these waits comes from outside; an alarm is only their timeout, or the next turn.
+_FROM_OUTSIDE: dict[WaitKind, tuple[str, str]] = {
+    WaitKind.CHILD: (
+        "It waits for its child {name!r}.",
+        "The end of the child (`durable_list --parent {id}`){by}.",
+    ),
+    WaitKind.MAP: (
+        "It waits for the items of {name!r}.",
+        "The ends of its children (`durable_list --parent {id}`), or an item's next attempt{by}.",
+    ),
+    WaitKind.EVENT: (
+        "It waits for a broadcast of event {name!r}.",
+        "The broadcast (`durable_broadcast {name!r}`){by}.",
+    ),
+    WaitKind.LIMIT: (
+        "It is held back by the limit {name!r} until others under it have ended.",
+        "The end of one of them, when it is first in the line{by}.",
+    ),
+    WaitKind.POLL: ("The check {name!r} has not said yes yet.", "The next check, at {at}."),
+    WaitKind.SEVERAL: ("It waits for any of: {parts}.", "Whatever of them comes first{by}."),
 }
 
 
@@ -119,7 +144,21 @@ def describe_wait(execution: Execution) -> str:
     if execution.status is ExecutionStatus.PARKED:
         return str(execution.park_reason or "")
     kind, name = execution.waiting_kind, execution.waiting_for
-    return f"{kind} {name}".strip() if kind is not WaitKind.NOTHING else ""
+    if kind is WaitKind.SEVERAL:
+        return f"any of: {_list_parts(name)}"
+    return _say_part(kind, name) if kind is not WaitKind.NOTHING else ""
+
+
+def _list_parts(waiting_for: str) -> str:
+    try:
+        parts = read_waits(waiting_for)
+    except ValueError:  # nothing that this version wrote
+        parts = []
+    return ", ".join(_say_part(kind, name) for kind, name in parts) or "several things"
+
+
+def _say_part(kind: WaitKind, name: str) -> str:
+    return f"{kind} {event_name_of(name) if kind is WaitKind.EVENT else name}".strip()
 
 
 def _explain_end(execution: Execution) -> tuple[str, str]:
@@ -163,6 +202,11 @@ def _explain_waiting(execution: Execution, now: datetime) -> tuple[str, str]:
         until, or_then = (f", until {at}", " or that time") if alarm else ("", "")
         command = f"`durable_signal {execution.id} {name!r}`"
         return f"It waits for signal {name!r}{until}.", f"The signal ({command}){or_then}."
+    if execution.waiting_kind is WaitKind.TASK:
+        by = f", or {at} (its timeout, a reminder or an escalation)" if alarm else ""
+        return f"It waits for a person: task {name!r}.", f"Its completion (`durable_tasks`){by}."
+    if execution.waiting_kind in _FROM_OUTSIDE:
+        return _explain_outside(execution)
     if alarm is None:
         return "It has no alarm and waits for nothing: it is stuck.", "Nothing. Report this."
     said = {
@@ -175,6 +219,21 @@ def _explain_waiting(execution: Execution, now: datetime) -> tuple[str, str]:
     }
     otherwise = "It goes on." if execution.started_at else "It has not begun."
     return said.get(execution.waiting_kind, (otherwise, f"A worker, at {at}."))
+
+
+def _explain_outside(execution: Execution) -> tuple[str, str]:
+    why, wakes = _FROM_OUTSIDE[execution.waiting_kind]
+    at = to_text(execution.wake_at)
+    is_several = execution.waiting_kind is WaitKind.SEVERAL
+    is_event = execution.waiting_kind is WaitKind.EVENT
+    told = {
+        "name": event_name_of(execution.waiting_for) if is_event else execution.waiting_for,
+        "id": str(execution.id),
+        "by": f", or {at} at the latest" if execution.wake_at else "",
+        "at": at,
+        "parts": _list_parts(execution.waiting_for) if is_several else "",
+    }
+    return why.format(**told), wakes.format(**told)
 
 
 def _who_takes(execution: Execution) -> str:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from durable_django.control.calls import UNDO_PREFIX
-from durable_django.control.graph.graph import Node, NodeKind, NodeStatus
+from durable_django.control.graph.values import Node, NodeKind, NodeStatus
+from durable_django.control.items import count_items
 from durable_django.control.payloads.redaction import redact_text
 from durable_django.control.timeline.drawing import anchor_of, draw_timeline
 from durable_django.control.timeline.timeline import MAX_EVENTS, build_timeline
@@ -30,7 +32,8 @@ _ICONS: dict[str, str] = {
     NodeStatus.RUNNING: "▶",
     NodeStatus.OPEN: "?",
     NodeStatus.RETRYING: "↻",
-    NodeStatus.WAITING: "⏸\ufe0e",
+    NodeStatus.WAITING: "◷\ufe0e",
+    NodeStatus.DROPPED: "⊘",
 }
 _STATUSES: dict[str, Any] = {
     NodeStatus.COMPLETED: _("completed"),
@@ -40,6 +43,15 @@ _STATUSES: dict[str, Any] = {
     NodeStatus.OPEN: _("end unknown"),
     NodeStatus.RETRYING: _("to be tried again"),
     NodeStatus.WAITING: _("waiting"),
+    NodeStatus.DROPPED: _("dropped"),
+}
+_KINDS: dict[str, Any] = {
+    NodeKind.CHILD: _("child"),
+    NodeKind.GROUP: _("parallel"),
+    NodeKind.MAP: _("map"),
+    NodeKind.POLL: _("check"),
+    NodeKind.TASK: _("task"),
+    NodeKind.EVENT: _("event"),
 }
 
 
@@ -47,7 +59,7 @@ _STATUSES: dict[str, Any] = {
 def durable_timeline(execution: Any, *, stylesheet: bool = True) -> dict[str, Any]:
     """Draw the timeline of an execution, with the same as a table under it.
 
-    Asks the database six times, however long the execution is. Whoever sees the page sees the
+    Asks the database six times, however long the execution is, and once or twice more for maps. Whoever sees the page sees the
     names of steps and signals and the messages of errors, with secrets hidden, and no payload:
     the page decides who that is.
 
@@ -62,13 +74,15 @@ def durable_timeline(execution: Any, *, stylesheet: bool = True) -> dict[str, An
     found = getattr(execution, "id", execution)
     execution_id = found if isinstance(found, UUID) else UUID(str(found))
     store = engine().store
+    calls = store.list_calls(execution_id)
     timeline = build_timeline(
         store.load_execution(execution_id),
-        store.list_checkpoints(execution_id),
+        calls,
         store.list_timers(execution_id),
         store.list_signals(execution_id),
         store.now(),
         events=store.list_events(execution_id, after=0, limit=MAX_EVENTS),
+        maps=count_items(execution_id, calls),
         describe_error=redact_text,
     )
     return {"drawing": draw_timeline(timeline), "stylesheet": stylesheet}
@@ -98,7 +112,10 @@ def node_note(node: Node) -> str:
     """Return what stands beside a node of the graph: its status, attempts and time."""
     if node.kind in (NodeKind.START, NodeKind.END):
         return ""
-    parts = [str(_STATUSES.get(node.status, node.status))]
+    parts = [str(_KINDS[node.kind])] if node.kind in _KINDS else []
+    parts.append(str(_STATUSES.get(node.status, node.status)))
+    if node.items:
+        parts.append(node.items)
     if node.attempts > node.calls:
         parts.append(
             ngettext("%(n)s attempt", "%(n)s attempts", node.attempts) % {"n": node.attempts}
@@ -106,3 +123,9 @@ def node_note(node: Node) -> str:
     if node.took is not None:
         parts.append(say_duration(node.took))
     return " · ".join(parts)
+
+
+@register.filter
+def url_of_child(urls: Any, execution_id: UUID) -> str:
+    """Return the page of a child; empty if none is known."""
+    return str(urls.get(execution_id, "")) if isinstance(urls, Mapping) else ""

@@ -51,7 +51,9 @@ def _refuse() -> None:
 def make_user(*permissions: Permission, name: str = "alice", **fields: Any) -> User:
     user = User.objects.create_user(name, **{"is_staff": True, **fields})
     codenames = [str(one) for one in permissions]
-    user.user_permissions.set(AuthPermission.objects.filter(codename__in=codenames))
+    # django-q2 has schedules of its own, with permissions of the same names.
+    ours = AuthPermission.objects.filter(content_type__app_label="durable_django")
+    user.user_permissions.set(ours.filter(codename__in=codenames))
     return User.objects.get(pk=user.pk)
 
 

@@ -8,9 +8,9 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
 from django.urls import path
 
-from durable_django.admin import WorkflowExecutionAdmin
+from durable_django.admin import HumanTaskAdmin, WorkflowExecutionAdmin
 from durable_django.admin.subject_panel import DurableAdminMixin
-from durable_django.models import WorkflowExecution
+from durable_django.models import HumanTask, WorkflowExecution
 
 
 class UserWithPanelAdmin(DurableAdminMixin, UserAdmin):
@@ -19,6 +19,7 @@ class UserWithPanelAdmin(DurableAdminMixin, UserAdmin):
 
 ops, shop = AdminSite(name="ops"), AdminSite(name="shop")
 ops.register(WorkflowExecution, WorkflowExecutionAdmin)
+ops.register(HumanTask, HumanTaskAdmin)
 ops.register(User, UserWithPanelAdmin)
 shop.register(User, UserWithPanelAdmin)
 urlpatterns = [

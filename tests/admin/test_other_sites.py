@@ -15,9 +15,11 @@ from durable_django.models import WorkflowExecution
 from durable_django.testing import DurableDriver
 from tests.admin.acting import log_in
 from tests.admin.page.test_execution_page import bring_to
+from tests.control.human_tasks.desk import task
 
 pytestmark = pytest.mark.django_db
 OPS = "/ops/durable_django/workflowexecution/"
+TASKS = "/ops/durable_django/humantask/"
 PAGES = ["", "workflows/", "workflows/page.order/", "health/", "bulk/", "start/"]
 PAGES += ["start/page.order/", *(f"{{id}}/change/?tab={tab}" for tab in Tab)]
 PAGES += [f"{{id}}/act/{act}/" for act in ("cancel", "pause", "retry", "fork", "signal")]
@@ -48,6 +50,22 @@ def test_pages_lead_nowhere_but_to_their_own_site(client: Client, execution_id: 
     links = re.findall(r'(?:href|action|data-url)="(/[^"]+)"', page.text)
     assert links
     assert [one for one in links if not one.startswith(("/ops/", "/static/"))] == []
+
+
+@pytest.mark.parametrize(
+    "path", ["", "{id}/change/", "{id}/act/cancel/", "{id}/act/link/", "{id}/history/"]
+)
+def test_pages_of_tasks_lead_nowhere_but_to_their_own_site(
+    client: Client, durable: DurableDriver, path: str
+):
+    row = task()
+
+    page = client.get(TASKS + path.format(id=row.pk))
+
+    links = re.findall(r'(?:href|action)="(/[^"]+)"', page.text)
+    assert [one for one in links if not one.startswith(("/ops/", "/static/"))] == []
+    claimed = client.post(f"{TASKS}{row.pk}/act/claim/")
+    assert claimed.headers["Location"] == f"{TASKS}{row.pk}/change/"
 
 
 def test_act_leads_back_to_its_own_site(client: Client, execution_id: UUID):

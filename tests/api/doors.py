@@ -24,7 +24,9 @@ def make_user(*permissions: Permission, name: str = "") -> User:
     """Return a new active user with these permissions and no others."""
     user = User.objects.create_user(name or f"user-{User.objects.count()}")
     codenames = [str(permission) for permission in permissions]
-    user.user_permissions.set(DjangoPermission.objects.filter(codename__in=codenames))
+    # django-q2 has schedules of its own, with permissions of the same names.
+    ours = DjangoPermission.objects.filter(content_type__app_label="durable_django")
+    user.user_permissions.set(ours.filter(codename__in=codenames))
     assert user.user_permissions.count() == len(codenames)
     return user
 

@@ -89,8 +89,20 @@ class TestClosedByDefault:
             assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), missing
 
     @pytest.mark.parametrize(("route", "method"), GUARDED, ids=named)
+    def test_who_lacks_every_alternative_gets_403(self, route: Route, method: str):
+        rule = route.methods[method]
+        if not rule.alternatives:
+            return
+        client = client_of(*(one for one in ALL if one not in rule.alternatives))
+
+        answer = ask(client, method, path_to(route))
+
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+    @pytest.mark.parametrize(("route", "method"), GUARDED, ids=named)
     def test_who_has_them_is_let_in(self, route: Route, method: str):
-        client = client_of(*route.methods[method].permissions)
+        rule = route.methods[method]
+        client = client_of(*rule.permissions, *rule.alternatives[:1])
 
         answer = ask(client, method, path_to(route))
 

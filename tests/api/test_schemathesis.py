@@ -9,6 +9,7 @@ import base64
 import json
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -33,22 +34,31 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
+from durable_django import schedules
 from durable_django.api.schema import DOCUMENT
+from durable_django.domain.identifiers import new_id
 from durable_django.models import (
     BulkOperation,
     ExecutionEvent,
+    HumanTask,
+    HumanTaskCandidate,
+    HumanTaskLink,
     IdempotencyRecord,
+    Schedule,
+    ScheduleTick,
     SignalHook,
     StepCheckpoint,
     Workflow,
     WorkflowExecution,
     WorkflowSignal,
     WorkflowTimer,
+    WorkQueue,
 )
 from durable_django.runtime import engine
 from durable_django.testing.driver import DurableDriver
 from tests.api.doors import make_user
 from tests.api.stories import ALL, FAIL, HIDDEN, NAP, ORDER, WAIT, registered_stories
+from tests.control.human_tasks.desk import task
 
 pytestmark = pytest.mark.django_db
 
@@ -64,13 +74,19 @@ CHECKS = [
 TABLES = (
     BulkOperation,
     ExecutionEvent,
+    HumanTask,
+    HumanTaskCandidate,
+    HumanTaskLink,
     IdempotencyRecord,
+    Schedule,
+    ScheduleTick,
     SignalHook,
     StepCheckpoint,
     Workflow,
     WorkflowExecution,
     WorkflowSignal,
     WorkflowTimer,
+    WorkQueue,
 )
 RAW = yaml.safe_load(DOCUMENT.read_text("utf-8"))
 OPERATIONS = [(path, method) for path, methods in RAW["paths"].items() for method in methods]
@@ -101,6 +117,11 @@ def world(durable: DurableDriver) -> Iterator[list[str]]:
         ids = [engine().start_by_name(name, given).id for name, given in started]
         durable.drain()
         engine().acts.pause(ids[-1])
+        for whose in (["user-0"], ["group:hr"], ["user-0"], []):
+            task(whose, of=WorkflowExecution.objects.get(pk=ids[0]), key=str(new_id()))
+        schedules.create("daily", ORDER, cron="0 9 * * *", input={"order_id": 1})
+        schedules.create("hourly", NAP, every=timedelta(hours=1), timezone="Europe/Berlin")
+        schedules.trigger("hourly")
         yield [str(one) for one in ids]
 
 
@@ -109,16 +130,26 @@ def to_schema(ids: list[str]) -> Any:
     document = deepcopy(RAW)
     known = {
         "execution_id": [*ids, NOT_THERE],
+        "task_id": [*map(str, HumanTask.objects.values_list("pk", flat=True)), NOT_THERE],
         "key": ["rest", "prepare", "no such"],
-        "name": [ORDER, WAIT, "no.such"],
+        "name": [ORDER, WAIT, "no.such", "daily", "hourly"],
     }
-    for methods in document["paths"].values():
+    for path, methods in document["paths"].items():
+        if path.startswith("/v1/queues/"):
+            continue  # any text may be the name of a queue
         for operation in methods.values():
             for parameter in operation.get("parameters", ()):
                 if parameter["in"] == "path" and parameter["name"] in known:
                     parameter["schema"]["enum"] = known[parameter["name"]]
     start = document["components"]["schemas"]["StartRequest"]["properties"]
     start["workflow"]["enum"] = [ORDER, WAIT, NAP, FAIL, HIDDEN, "no.such"]
+    for name in ("NewScheduleRequest", "ScheduleChangesRequest"):
+        fields = document["components"]["schemas"][name]["properties"]
+        fields["workflow"]["enum"] = [NAP, WAIT, HIDDEN, "no.such"]
+        fields["cron"]["enum"] = ["0 9 * * *", "*/5 * * * MON", "61 * * * *", ""]
+        fields["timezone"]["enum"] = ["UTC", "Europe/Berlin", "Mars/Olympus"]
+    limits = document["components"]["schemas"]["QueueLimitsRequest"]["properties"]
+    limits["rate"]["enum"] = ["5/min", "1/10s", "0/s", "often", None]
     return schemathesis.openapi.from_dict(document)
 
 

@@ -257,6 +257,88 @@ class TestKeys:
         assert "execution_id" not in answer.json()
 
 
+class TestTakingAKeyOver:
+    REPLACE, QUEUE = KEYED | {"on_conflict": "replace"}, KEYED | {"on_conflict": "queue"}
+
+    def test_a_replaced_execution_is_cancelled_and_the_key_is_the_new_ones(
+        self, durable: DurableDriver, alice: ApiClient
+    ):
+        first = alice.post("executions/", KEYED).json()
+
+        answer = alice.post("executions/", self.REPLACE)
+        durable.drain()
+
+        assert answer.status_code == 201
+        assert answer.json()["id"] != first["id"]
+        assert alice.get(f"executions/{first['id']}/").json()["status"] == "cancelled"
+        assert str(WorkflowExecution.objects.get(holds_key=True).pk) == answer.json()["id"]
+
+    def test_a_queued_start_begins_when_the_earlier_one_has_ended(
+        self, durable: DurableDriver, alice: ApiClient
+    ):
+        first = alice.post("executions/", KEYED).json()
+        durable.drain()
+
+        second = alice.post("executions/", self.QUEUE)
+        durable.drain()
+        held = alice.get(f"executions/{second.json()['id']}/").json()["status"]
+        alice.post(f"executions/{first['id']}/signals/", {"name": "approved"})
+        durable.drain()
+
+        assert second.status_code == 201
+        assert held == "pending"
+        assert alice.get(f"executions/{second.json()['id']}/").json()["status"] == "suspended"
+
+    @pytest.mark.parametrize("on_conflict", ["replace", "queue"])
+    def test_a_key_that_is_free_is_just_taken(
+        self, durable: DurableDriver, alice: ApiClient, on_conflict: str
+    ):
+        answer = alice.post("executions/", KEYED | {"on_conflict": on_conflict})
+        durable.drain()
+
+        assert answer.status_code == 201
+        assert only().status == "suspended"
+
+    @pytest.mark.parametrize("on_conflict", ["replace", "queue"])
+    def test_a_key_is_needed(self, durable: DurableDriver, alice: ApiClient, on_conflict: str):
+        answer = alice.post("executions/", {"workflow": WAIT, "on_conflict": on_conflict})
+
+        assert answer.status_code == 400
+        assert [error["pointer"] for error in answer.json()["errors"]] == ["/on_conflict"]
+        assert not WorkflowExecution.objects.exists()
+
+    def test_who_may_not_cancel_replaces_nothing(self, durable: DurableDriver, alice: ApiClient):
+        first = alice.post("executions/", KEYED).json()
+        starter = ApiClient(Permission.START, Permission.VIEW, name="starter")
+
+        answer = starter.post("executions/", self.REPLACE)
+
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+        assert str(only().pk) == first["id"]
+        assert only().cancel_requested_at is None
+
+    def test_who_may_not_cancel_may_queue(self, durable: DurableDriver, alice: ApiClient):
+        alice.post("executions/", KEYED)
+        starter = ApiClient(Permission.START, Permission.VIEW, name="starter")
+
+        assert starter.post("executions/", self.QUEUE).status_code == 201
+
+    @pytest.mark.parametrize("on_conflict", ["replace", "queue"])
+    def test_what_one_may_not_see_keeps_its_key_and_is_not_named(
+        self, durable: DurableDriver, alice: ApiClient, on_conflict: str
+    ):
+        engine().start_by_name(WAIT, {}, options=StartOptions(key="order-1", subject="theirs"))
+        body = KEYED | {"on_conflict": on_conflict, "subject": "own"}
+
+        with override_settings(DURABLE={"SCOPE": f"{__name__}.see_own"}):
+            answer = alice.post("executions/", body)
+
+        assert (answer.status_code, answer.json()["code"]) == (409, "key-conflict")
+        assert "execution_id" not in answer.json()
+        assert only().holds_key
+        assert only().cancel_requested_at is None
+
+
 class TestScope:
     OWN, THEIRS = {"subject": "own"}, {"subject": "theirs"}
 

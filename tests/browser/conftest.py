@@ -8,11 +8,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
 from durable_django import runtime
 from durable_django.engine.durable_engine import DurableEngine
 from durable_django.engine.registry import default_registry
+from tests.browser import family as relatives
 from tests.browser import gallery
 
 CHROMIUM = os.environ.get("DURABLE_TEST_CHROMIUM", "")
@@ -62,9 +64,22 @@ def executions(engine: DurableEngine) -> dict[str, UUID]:
 
 
 @pytest.fixture
+def family(engine: DurableEngine) -> dict[str, UUID]:
+    """Executions that direct others, by what they are at."""
+    relatives.register(default_registry)
+    return relatives.fill(engine)
+
+
+@pytest.fixture
 def server(executions: dict[str, UUID], live_server: Any) -> Any:
     """A live server with the gallery in its database."""
     return live_server
+
+
+@pytest.fixture
+def tasks(window: Window, engine: DurableEngine) -> dict[str, UUID]:
+    """What people are asked; alice, whose window it is, has two of them."""
+    return gallery.fill_inbox(engine, User.objects.get(username="alice"))
 
 
 @pytest.fixture(params=["light", "dark"])

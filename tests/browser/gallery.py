@@ -7,11 +7,23 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from durable_django import RetryPolicy, Terminal, WorkflowContext, runtime, workflow
+from durable_django import (
+    RetryPolicy,
+    Terminal,
+    WorkflowContext,
+    queues,
+    runtime,
+    schedules,
+    workflow,
+)
+from durable_django.control import human_tasks
 from durable_django.domain.event import Actor, ActorKind
+from durable_django.domain.task_form import Approval
 from durable_django.engine.durable_engine import DurableEngine, EngineOptions
 from durable_django.engine.registry import Registry
 from durable_django.engine.workflow_function import StartOptions
+from durable_django.models import HumanTask, Schedule
+from tests.browser.task_forms import RefundForm
 
 DAY = timedelta(days=1)
 ALICE = Actor(kind=ActorKind.USER, id="1", name="alice")
@@ -41,6 +53,74 @@ def fill(engine: DurableEngine) -> dict[str, UUID]:
     [claim] = engine.store.claim_due("default", 1, timedelta(hours=1), "worker-1")
     assert claim.execution_id == running
     return {**made, "running": running}
+
+
+def fill_inbox(engine: DurableEngine, user: Any) -> dict[str, UUID]:
+    """Have people be asked about this and that; return the tasks' ids by what they are.
+
+    `user` has two of them, and is kept from a third by the four-eyes rule.
+    """
+    shown = {"Amount": "77.00 EUR", "Order": "https://shop.example/orders/77", "apiKey": "k-1"}
+    name = user.get_username()
+    asked: dict[str, dict[str, Any]] = {
+        "overdue": {"title": "Approve refund #77", "due": 1, "candidates": "group:finance"},
+        "mine": {"title": "Approve contract", "due": 4 * 3600, "assignees": name},
+        "later": {"title": "Check the address of Ana Lima", "due": 4 * 86400},
+        "any": {"title": "Read the new price list"},
+        "theirs": {"title": "Approve refund #78", "due": 2 * 86400, "assignees": "bob"},
+        "barred": {"title": "Approve your own refund", "due": 86400, "not_by": [name]},
+        "done": {"title": "Approve refund #70"},
+    }
+    made = {}
+    for number, (state, options) in enumerate(asked.items()):
+        given = {"order_id": 70 + number, "display": shown, "options": options}
+        _start(engine, "shop.approval", f"order-{70 + number}", **given)
+        engine.drain()
+        made[state] = HumanTask.objects.get(
+            title=options["title"], execution__status="suspended"
+        ).pk
+    late = HumanTask.objects.filter(pk=made["overdue"])
+    late.update(due_at=late.get().created_at - timedelta(hours=2, minutes=5))
+    human_tasks.complete(made["done"], _ANSWER, user=user, comment="As agreed on the phone")
+    engine.drain()
+    return made
+
+
+def fill_controls(engine: DurableEngine) -> dict[str, int]:
+    """Make schedules and queues in the states that people meet; return the schedules' ids."""
+    berlin = {"timezone": "Europe/Berlin", "by": ALICE}
+    schedules.create(
+        "Nightly refunds",
+        "shop.refund",
+        cron="30 2 * * *",
+        input={"order_id": 990},
+        description="Gives back what was claimed during the day.",
+        tags=["eu", "nightly"],
+        **berlin,
+    )
+    stock, old = {"file": "stock.csv"}, {"order_id": 1}
+    schedules.create("Stock", "shop.import", every=timedelta(minutes=15), input=stock)
+    schedules.create("Old report", "shop.refund", cron="0 9 * * MON-FRI", input=old, **berlin)
+    schedules.disable("Old report", reason="Nobody reads it any more", by=ALICE)
+    schedules.create("Trials", "shop.trial", cron="0 0 1 * *", input={"customer": "Ana"})
+    schedules.trigger("Nightly refunds", by=ALICE, reason="To see")
+    now = engine.store.now()
+    rows = {row.name: row for row in Schedule.objects.all()}
+    failed = {"is_enabled": False, "consecutive_failures": 5, "next_tick_at": None}
+    why = "5 failed starts in a row. The last one: UnknownWorkflowError: No shop.trial v9."
+    Schedule.objects.filter(name="Trials").update(**failed, disabled_reason=why)
+    Schedule.objects.filter(name="Stock").update(next_tick_at=now - timedelta(minutes=7))
+    for hours, outcome in enumerate(("failed", "missed", "skipped"), start=1):
+        rows["Trials"].ticks.create(
+            tick_at=now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours),
+            outcome=outcome,
+            detail=why if outcome == "failed" else "The one before it goes on.",
+            created_at=now,
+        )
+    queues.configure("default", max_running=20, rate="100/min", by=ALICE, reason="The bank asks")
+    queues.drain("mail", by=ALICE, reason="Deploy at six")
+    queues.pause("import/legacy", by=ALICE, reason="The disk is full")
+    return {name: row.pk for name, row in rows.items()}
 
 
 # --- bodies ---
@@ -93,6 +173,24 @@ def _import(ctx: WorkflowContext, file: str) -> None:
     ctx.step("parse", _cannot_parse, file)
 
 
+def _ask_somebody(
+    ctx: WorkflowContext, order_id: int, display: dict[str, Any], options: dict[str, Any]
+) -> Any:
+    """Ask a person about a refund, and pay it."""
+    due = options.get("due")
+    rest = {name: value for name, value in options.items() if name != "due"}
+    words = {"description": "The customer sent it back.\n\nIt arrived broken.", "display": display}
+    span = None if due is None else timedelta(seconds=due)
+    answer = ctx.ask("approve", RefundForm, due=span, **words, **rest)
+    return ctx.step("pay", str, f"{order_id} {answer['decision']}")
+
+
+def _claim_expenses(ctx: WorkflowContext, order_id: int) -> Any:
+    """Have somebody look at an expense."""
+    return ctx.ask("check", Approval(), title=f"Check expense {order_id}").by
+
+
+_ANSWER = {"decision": "approve", "amount": "77.00", "account": "card"}
 _BODIES: dict[str, Callable[..., Any]] = {
     "shop.order": _order,
     "shop.refund": _refund_order,
@@ -101,6 +199,8 @@ _BODIES: dict[str, Callable[..., Any]] = {
     "shop.payout": _payout,
     "shop.checkout": _checkout,
     "shop.import": _import,
+    "shop.approval": _ask_somebody,
+    "shop.expense": _claim_expenses,
 }
 
 # --- actions ---
@@ -200,4 +300,5 @@ _STATES: dict[str, Callable[[DurableEngine], UUID]] = {
     "parked": _made("shop.import", "catalogue.csv", file="catalogue.csv"),
     "paused": _paused,
     "pending": _pending,
+    "asking": _made("shop.expense", "expense-5", order_id=5),
 }

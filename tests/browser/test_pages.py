@@ -10,20 +10,32 @@ import pytest
 from django.urls import reverse
 
 from durable_django.engine.durable_engine import DurableEngine
-from durable_django.models import WorkflowExecution
+from durable_django.models import HumanTask, WorkflowExecution
 from tests.browser.conftest import Window
 from tests.browser.gallery import ALICE
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
-TABS = ("timeline", "steps", "signals", "timers", "history", "payloads", "related", "graph")
+TABS = (
+    "timeline",
+    "steps",
+    "signals",
+    "timers",
+    "history",
+    "payloads",
+    "related",
+    "graph",
+    "tasks",
+)
 LISTS = {
     "list": "admin:durable_django_workflowexecution_changelist",
     "workflows": "admin:durable_django_workflows",
     "health": "admin:durable_django_health",
     "start": "admin:durable_django_start",
     "bulk": "admin:durable_django_bulk",
+    "inbox": "admin:durable_django_humantask_changelist",
 }
+INBOX, TASK = LISTS["inbox"], "admin:durable_django_humantask_change"
 STATES = [
     "pending",
     "running",
@@ -93,6 +105,82 @@ def test_act_is_asked_for_and_done(
     assert window.faults == []
 
 
+TASK_PAGES = ("overdue", "mine", "later", "theirs", "barred", "done")
+TASK_ACTS = ("delegate", "reassign", "cancel", "link")
+
+
+class TestHumanTasks:
+    @pytest.mark.parametrize("tab", ["mine", "groups", "all", "done"])
+    def test_inbox_opens_without_a_fault(
+        self, window: Window, tasks: dict[str, UUID], tab: str
+    ) -> None:
+        window.open(f"{reverse(INBOX)}?tab={tab}")
+
+        assert window.faults == []
+        assert window.page.locator(".dw-inbox-table tbody tr").count() >= 1
+
+    @pytest.mark.parametrize("state", TASK_PAGES)
+    def test_task_opens_without_a_fault(
+        self, window: Window, tasks: dict[str, UUID], state: str
+    ) -> None:
+        window.open(reverse(TASK, args=[tasks[state]]))
+
+        assert window.faults == []
+        has_form = state in ("mine", "later")
+        assert window.page.locator("#dw-answer").count() == has_form
+
+    @pytest.mark.parametrize("act", TASK_ACTS)
+    def test_act_opens_without_a_fault(
+        self, window: Window, tasks: dict[str, UUID], act: str
+    ) -> None:
+        window.open(reverse("admin:durable_django_humantask_act", args=[tasks["mine"], act]))
+
+        assert window.faults == []
+
+    def test_answer_from_the_inbox_lets_the_execution_go_on(
+        self, window: Window, tasks: dict[str, UUID], engine: DurableEngine
+    ) -> None:
+        page = window.page
+        window.open(f"{reverse(INBOX)}?tab=groups")
+        page.click("role=button[name='Claim Check the address of Ana Lima']")
+        page.click("role=button[name='Complete']")
+        assert "This field is required" in page.inner_text("#dw-answer")
+
+        page.check("role=radio[name='Approve']")
+        page.fill("role=textbox[name=/^Comment/]", "as agreed")
+        page.click("role=button[name='Complete']")
+
+        assert "Its execution goes on" in page.inner_text(".messagelist")
+        engine.drain()
+        task = HumanTask.objects.get(pk=tasks["later"])
+        assert (task.status, task.actor_name, task.comment) == ("completed", "alice", "as agreed")
+        window.open(_page_of(task.execution_id))
+        assert page.locator(".dw-head .dw-badge.dw-completed").count() == 1
+        assert window.faults == []
+
+    def test_page_works_without_scripts(
+        self, chromium: Any, window: Window, tasks: dict[str, UUID]
+    ) -> None:
+        context = chromium.new_context(java_script_enabled=False)
+        context.add_cookies(window.page.context.cookies())
+        page = context.new_page()
+
+        page.goto(window.address + reverse(TASK, args=[tasks["mine"]]))
+        page.check("[value=reject]")
+        page.click("[form=dw-answer]")
+
+        assert HumanTask.objects.get(pk=tasks["mine"]).status == "completed"
+        context.close()
+
+    @pytest.mark.parametrize("place", ["inbox", "task"])
+    def test_keyboard_reaches_everything(
+        self, window: Window, tasks: dict[str, UUID], place: str
+    ) -> None:
+        window.open(reverse(INBOX) if place == "inbox" else reverse(TASK, args=[tasks["mine"]]))
+
+        _assert_all_reached(window)
+
+
 class TestLive:
     def test_page_refreshes_itself_until_the_execution_ends(
         self, window: Window, executions: dict[str, UUID], engine: DurableEngine
@@ -151,9 +239,15 @@ class TestLive:
 def test_keyboard_reaches_everything(window: Window, executions: dict[str, UUID], tab: str) -> None:
     # One that has ended, so that nothing moves.
     window.open(f"{_page_of(executions['completed'])}?tab={tab}")
+
+    _assert_all_reached(window)
+
+
+def _assert_all_reached(window: Window) -> None:
     wanted = window.page.evaluate(f"""() => {{
         const all = [...document.querySelectorAll("#content {_FOCUSABLE.replace(", ", ", #content ")}")]
-            .filter(e => e.tabIndex >= 0 && e.getClientRects().length && !e.disabled
+            .filter(e => e.tabIndex >= 0 && !(e.type === "radio" && e.name && document.querySelector(
+                `input[name="${{e.name}}"]`) !== e) && e.getClientRects().length && !e.disabled
                 && e.checkVisibility());
         all.forEach((e, i) => e.setAttribute("data-wanted", i));
         return all.length;

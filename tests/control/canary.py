@@ -26,6 +26,7 @@ from durable_django.testing.driver import DurableDriver
 
 CANARY = "SECRET-CANARY-7f3a"
 COMPLETED, FAILED, RETRYING = "canary.completed", "canary.failed", "canary.retrying"
+FAMILY, CHILD = "canary.family", "canary.child"
 CARD_NUMBER = "4242 4242 4242 4242"
 
 
@@ -52,9 +53,15 @@ def fall_over() -> None:
     raise ConnectionError(f"postgres://ann:{CANARY}@db/shop is down, password={CANARY!r}")
 
 
+def load(number: int) -> dict[str, object]:
+    if number == 2:
+        connect()
+    return {"row": number, "apiKey": CANARY}
+
+
 @contextmanager
 def canary_workflows() -> Iterator[None]:
-    """Register the three workflows that plant it, for the time of the block."""
+    """Register the workflows that plant it, for the time of the block."""
 
     @workflow(name=COMPLETED)
     def completed(ctx, order_id, api_key, options, **more):
@@ -72,10 +79,27 @@ def canary_workflows() -> Iterator[None]:
     def retrying(ctx, password):
         ctx.step("fall_over", fall_over, retry=RetryPolicy.fixed(3, timedelta(hours=1)))
 
+    @workflow(name=CHILD)
+    def child(ctx, number, password=CANARY):
+        if number == 2:
+            connect()
+        ctx.wait_signal("go")
+        return {"password": password}
+
+    @workflow(name=FAMILY)
+    def family(ctx, password):
+        ctx.map("load", load, [1, 2, 3], tolerate=1)
+        ctx.wait_event("login", "ann")
+        with ctx.parallel("both") as p:
+            p.step("fetch", fetch, 991, password)
+            p.step("again", lambda: Credentials("ann", password))
+        ctx.start_child("beside", child, 1, kwargs={"password": password})
+        ctx.map("each", child, [1, 2, 3], tolerate=1)
+
     try:
         yield
     finally:
-        for name in (COMPLETED, FAILED, RETRYING):
+        for name in (COMPLETED, FAILED, RETRYING, FAMILY, CHILD):
             default_registry.forget(name)
 
 
@@ -83,7 +107,8 @@ def plant(durable: DurableDriver) -> dict[str, UUID]:
     """Start and advance an execution of each; return their ids by workflow.
 
     Planted are: input (also nested, and a dataclass), progress, step results, signal payload,
-    result, errors of attempts and of executions. Needs `canary_workflows()`.
+    result, errors of attempts and of executions; and the same in branches, items, children and
+    a broadcast. Needs `canary_workflows()`.
     """
     completed = client.start(
         COMPLETED,
@@ -95,16 +120,20 @@ def plant(durable: DurableDriver) -> dict[str, UUID]:
         },
         options=StartOptions(key="canary"),
     )
-    others = {name: client.start(name, {"password": CANARY}).id for name in (FAILED, RETRYING)}
+    names = (FAILED, RETRYING, FAMILY)
+    others = {name: client.start(name, {"password": CANARY}).id for name in names}
     durable.drain()
+    client.broadcast("login", {"credentials": [CANARY]}, key="ann")
     client.signal(completed.id, "approved", {"by": "ann", "credentials": [CANARY]})
     durable.drain()
-    return {COMPLETED: completed.id, **others}
+    children = client.list_children(others[FAMILY])
+    failed = next(one.id for one in children if one.status == "failed")
+    return {COMPLETED: completed.id, **others, CHILD: failed}
 
 
 @pytest.fixture
 def planted(durable: DurableDriver) -> Iterator[list[UUID]]:
-    """The ids of executions that hold the secret: one completed, one failed, one retrying."""
+    """The ids of executions that hold the secret: completed, failed, retrying, and a family."""
     with canary_workflows():
         yield list(plant(durable).values())
 

@@ -25,6 +25,8 @@ from durable_django.domain.status import (
     WaitKind,
 )
 from durable_django.domain.timer import Timer
+from durable_django.engine.branches import BranchStatus
+from durable_django.engine.group_record import GroupRecord, write_record
 from durable_django.engine.registry import Registry
 from durable_django.engine.workflow_function import engine_slot, workflow
 from durable_django.stores.memory import InMemoryCheckpointStore
@@ -124,7 +126,13 @@ def read(driver: DurableDriver, execution: Any) -> Records:
 
 _instants = st.integers(-5_000, 10**7).map(at)
 _maybe = st.none() | _instants
-_names = st.sampled_from(["charge", "nap", "paid", "<b>", "a#b"])
+_names = st.sampled_from(["charge", "nap", "paid", "<b>", "a#b", "race/paid", "race/b/nap", "race"])
+_lists = st.sampled_from(["*", "|signal:paid||timer:nap||child:race/paid|", "|x:y|"])
+_DECIDED = write_record(
+    GroupRecord(statuses={"paid": BranchStatus.DONE, "b": BranchStatus.DROPPED}, by="paid"),
+    make_checkpoint(UUID(int=1)),
+    None,
+).action
 
 
 @st.composite
@@ -133,7 +141,7 @@ def any_records(draw: st.DrawFn) -> tuple[Records, datetime]:
     stored = records(
         draw(st.sampled_from(ExecutionStatus)),
         waiting_kind=draw(st.sampled_from(WaitKind)),
-        waiting_for=draw(_names),
+        waiting_for=draw(_names | _lists),
         park_reason=draw(st.none() | st.sampled_from(ParkReason)),
         ending=draw(st.sampled_from([None, ExecutionStatus.FAILED])),
         forked_from=draw(st.sampled_from([None, UUID(int=1)])),
@@ -175,6 +183,9 @@ def _any_checkpoint(draw: st.DrawFn, stored: Records, number: int) -> Checkpoint
         position=draw(st.integers(1, 4)),
         epoch=draw(st.integers(0, 2)),
         status=draw(st.sampled_from(CheckpointStatus)),
+        branch_position=draw(st.integers(0, 2)),
+        action=draw(st.sampled_from(["", "shop.charge", "{}", _DECIDED])),
+        idempotency_key=draw(st.sampled_from(["", str(UUID(int=7))])),
         is_final=draw(st.booleans()),
         error=draw(st.sampled_from([None, "not JSON", make_error().to_text()])),
         **{field: draw(_maybe) for field in ("started_at", "completed_at", "retry_at")},

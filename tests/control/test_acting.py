@@ -284,3 +284,35 @@ class TestRaces:
         runtime.use_engine(former)
         engine.dispose()
         assert (status, ExecutionEvent.objects.count()) == ("pending", 0)
+
+
+class TestBroadcasts:
+    """A broadcast reaches those that the user may see, and nobody else."""
+
+    @pytest.fixture(autouse=True)
+    def listeners(self, durable: DurableDriver) -> Iterator[list[UUID]]:
+        @workflow(name="acting.listener")
+        def body(ctx):
+            return ctx.wait_event("price-changed")
+
+        ids = [client.start("acting.listener").id for _ in range(3)]
+        durable.drain()
+        yield ids
+        default_registry.forget("acting.listener")
+
+    def test_all_are_told_by_whom_and_why(self, listeners: list[UUID]):
+        user = user_with(Permission.VIEW, Permission.SIGNAL)
+
+        assert Acting(user, "the market").broadcast("price-changed", {"to": 3}) == 3
+
+        events = ExecutionEvent.objects.filter(execution_id__in=listeners)
+        assert {(e.actor_id, e.reason) for e in events} == {(str(user.pk), "the market")}
+
+    @pytest.mark.parametrize("missing", [Permission.VIEW, Permission.SIGNAL])
+    def test_without_a_permission_nobody_is_told(self, missing: Permission):
+        user = user_with(*{Permission.VIEW, Permission.SIGNAL} - {missing})
+
+        with pytest.raises(ActNotAllowedError):
+            Acting(user).broadcast("price-changed", None)
+
+        assert ExecutionEvent.objects.count() == 0

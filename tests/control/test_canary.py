@@ -24,16 +24,21 @@ pytestmark = pytest.mark.django_db
 
 def test_secret_is_planted_everywhere(planted: list[UUID]):  # noqa: F811
     rows = WorkflowExecution.objects.in_bulk(planted)
-    completed, failed, retrying = (rows[one] for one in planted)
+    completed, failed, retrying, family, child = (rows[one] for one in planted)
 
     statuses = [completed.status, failed.status, retrying.status, retrying.waiting_kind]
     assert statuses == ["completed", "failed", "suspended", "retry"]
+    assert [family.waiting_kind, child.status] == ["map", "failed"]
     for text in (completed.input, completed.output, failed.error, json.dumps(completed.progress)):
         assert CANARY in text
+    of_family = dict(StepCheckpoint.objects.filter(execution=family).values_list("key", "output"))
+    for key in ("load/1", "login", "both/fetch", "both/again"):
+        assert CANARY in of_family[key]
+    assert CANARY in child.error
     outputs = StepCheckpoint.objects.filter(execution=completed).values_list("output", flat=True)
     errors = StepCheckpoint.objects.filter(execution__in=planted, error__contains=CANARY)
     assert sum(CANARY in (text or "") for text in outputs) == 3
-    assert errors.count() == 2
+    assert errors.count() == 3
     assert CANARY in WorkflowSignal.objects.get(execution=completed).payload
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from cryptography.fernet import Fernet
 
 from durable_django.control.idempotency import (
     Answer,
@@ -14,6 +15,7 @@ from durable_django.control.idempotency import (
 )
 from durable_django.models import IdempotencyRecord
 from durable_django.stores.orm.store import OrmCheckpointStore
+from tests.api.doors import durable_settings
 
 pytestmark = pytest.mark.django_db
 
@@ -38,6 +40,25 @@ def test_a_repeated_request_is_answered_from_the_record():
 
     assert first == (DONE, False)
     assert second == (DONE, True)
+
+
+def test_an_answer_is_encrypted_as_payloads_are():
+    key = Fernet.generate_key().decode()
+    with durable_settings(ENCRYPTION_KEYS=[key]):
+        first = answer_once("scope", "body", lambda: DONE)
+        second = answer_once("scope", "body", never)
+
+    stored = IdempotencyRecord.objects.get().response_body
+    assert stored.startswith('{"$fernet":')
+    assert (first, second) == ((DONE, False), (DONE, True))
+
+
+def test_an_answer_larger_than_a_payload_may_be_is_kept():
+    large = Answer(status=200, body="x" * 300_000)
+
+    answer_once("scope", "body", lambda: large)
+
+    assert answer_once("scope", "body", never) == (large, True)
 
 
 def test_another_body_is_refused():

@@ -10,7 +10,8 @@ from durable_django.control.pruning import prune_control_plane
 from durable_django.domain.event import CODE
 from durable_django.models import BulkOperation, IdempotencyRecord, SignalHook
 from durable_django.runtime import engine
-from durable_django.testing import make_new_execution
+from durable_django.stores.orm.schedules import OrmScheduleStore
+from durable_django.testing import make_new_execution, make_schedule, make_tick
 from durable_django.testing.driver import DurableDriver
 
 DAY = timedelta(days=1)
@@ -61,3 +62,24 @@ def test_links_that_expired_before_then_are_deleted(
 
     assert pruned["hooks"] == 1
     assert SignalHook.objects.get().pk == kept.id
+
+
+def test_ticks_of_before_then_are_deleted_unless_their_execution_goes_on(
+    now: datetime, execution_id: UUID
+):
+    store = OrmScheduleStore()
+    store.insert_schedule(make_schedule(name="nightly"))
+    for tick in (
+        make_tick(tick_at=now - 31 * DAY),
+        make_tick(tick_at=now - 40 * DAY, execution_id=execution_id),
+        make_tick(tick_at=now - DAY),
+    ):
+        store.insert_tick(tick)
+
+    pruned = prune_control_plane(now - 30 * DAY)
+
+    assert pruned["schedule_ticks"] == 1
+    assert [tick.tick_at for tick in store.list_ticks("nightly", 9)] == [
+        now - DAY,
+        now - 40 * DAY,
+    ]

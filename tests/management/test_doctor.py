@@ -15,6 +15,7 @@ from django.utils import timezone
 from durable_django import client
 from durable_django.domain.heartbeat import Heartbeat
 from durable_django.engine.durable_engine import DurableEngine
+from durable_django.engine.registry import default_registry
 from durable_django.engine.workflow_function import StartOptions
 from durable_django.management import diagnosis
 from durable_django.models import WorkerHeartbeat, WorkflowExecution
@@ -40,7 +41,14 @@ def make_late(id_: UUID) -> None:
     WorkflowExecution.objects.filter(pk=id_).update(wake_at=past, order_at=past)
 
 
-def test_healthy_installation_has_exit_code_0(run: Run, worker: None):
+def test_healthy_installation_has_exit_code_0(
+    run: Run, worker: None, monkeypatch: pytest.MonkeyPatch
+):
+    # What other tests have registered may have faults that the doctor tells of.
+    known = {
+        slot: one for slot, one in default_registry._definitions.items() if slot[0] == "console.sum"
+    }
+    monkeypatch.setattr(default_registry, "_definitions", known)
     client.start("console.sum")
 
     ran = run("durable_doctor", "--json")

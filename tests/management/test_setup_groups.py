@@ -23,10 +23,26 @@ def test_viewers_see_no_payloads_and_operators_do_not_terminate(run: Run):
     ran = run("durable_setup_groups")
 
     assert ran.code == 0
-    assert codenames("Durable viewers") == {"view_workflowexecution"}
-    assert codenames("Durable operators") == {
-        str(one) for one in Codename if one is not Codename.TERMINATE
+    assert codenames("Durable viewers") == {
+        "view_workflowexecution",
+        "view_humantask",
+        "view_schedule",
+        "view_workqueue",
     }
+    by_name_alone = {
+        Codename.TERMINATE,
+        Codename.COMPLETE_TASKS,
+        Codename.ADD_SCHEDULES,
+        Codename.CHANGE_SCHEDULES,
+        Codename.DELETE_SCHEDULES,
+    }
+    assert codenames("Durable operators") == {str(one) for one in set(Codename) - by_name_alone}
+
+
+def test_task_workers_do_their_tasks_and_steer_nothing(run: Run):
+    run("durable_setup_groups")
+
+    assert codenames("Durable task workers") == {"complete_humantask"}
 
 
 def test_member_of_the_operators_may_cancel(run: Run):
@@ -46,8 +62,9 @@ def test_second_run_changes_nothing(run: Run):
     assert ran.out.splitlines() == [
         "Durable viewers: nothing to do",
         "Durable operators: nothing to do",
+        "Durable task workers: nothing to do",
     ]
-    assert Group.objects.count() == 2
+    assert Group.objects.count() == 3
 
 
 def test_what_is_lacking_is_added_and_what_was_added_stays(run: Run):
@@ -65,7 +82,9 @@ def test_what_is_lacking_is_added_and_what_was_added_stays(run: Run):
 def test_dry_run_says_what_it_would_do_and_does_nothing(run: Run):
     ran = run("durable_setup_groups", "--dry-run")
 
-    assert "Durable viewers: would be created, with view_workflowexecution" in ran.out
+    assert (
+        "Durable viewers: would be created, with view_workflowexecution, view_humantask" in ran.out
+    )
     assert not Group.objects.exists()
 
 
@@ -78,8 +97,13 @@ def test_json_is_one_document(run: Run, arguments: Any):
     assert document["groups"][0] == {
         "name": "Durable viewers",
         "created": True,
-        "permissions": ["view_workflowexecution"],
-        "added": ["view_workflowexecution"],
+        "permissions": [
+            "view_workflowexecution",
+            "view_humantask",
+            "view_schedule",
+            "view_workqueue",
+        ],
+        "added": ["view_workflowexecution", "view_humantask", "view_schedule", "view_workqueue"],
     }
 
 

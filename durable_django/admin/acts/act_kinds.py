@@ -1,8 +1,9 @@
-"""The pages of the acts that need more than a reason: cancel, retry, signal, fire a timer."""
+"""The pages of the acts that need more than a reason: cancel, retry, signal."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from contextlib import suppress
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
@@ -17,17 +18,22 @@ from durable_django.admin.acts.forms import (
     CancelForm,
     OneSignalForm,
     ReasonForm,
-    TimerForm,
 )
-from durable_django.admin.acts.step_facts import Pending, StepFact, list_pending, newest_first
+from durable_django.admin.acts.step_facts import StepFact, newest_first
 from durable_django.control.acting import Acting
 from durable_django.control.actions import PERMISSION_OF, Action
+from durable_django.control.family import visible_children
 from durable_django.control.payloads.redaction import redact_text
 from durable_django.control.permissions import allows
 from durable_django.domain.error_record import ErrorRecord
 from durable_django.domain.event import EventType
-from durable_django.domain.status import ExecutionStatus, WaitKind
-from durable_django.runtime import engine
+from durable_django.domain.identifiers import groups_of
+from durable_django.domain.status import (
+    ExecutionStatus,
+    ParentClosePolicy,
+    WaitKind,
+)
+from durable_django.domain.wait import read_waits
 
 _MAX_ERROR = 500
 
@@ -79,10 +85,17 @@ class CancelPage(ActPage):
         """Tell what would be undone, newest first, and what has no undo."""
         done = [step for step in newest_first(self.steps) if step.is_done and step.is_step]
         return {
-            "undone": [step for step in done if step.compensation],
-            "left": [step for step in done if not step.compensation],
+            "undone": [step for step in done if step.has_undo],
+            "left": [step for step in done if not step.has_undo],
+            "children": self._count_open_children(),
             "may_undo": allows(self.user, PERMISSION_OF[Action.CANCEL]),
         }
+
+    def _count_open_children(self) -> int:
+        """Return how many of the children that the user may see are cancelled with it."""
+        children = visible_children(self.user, self.execution.pk)
+        policy = ParentClosePolicy.CANCEL.value
+        return children.filter(finished_at__isnull=True, on_parent_close=policy).count()
 
     def perform(self, acting: Acting, form: ReasonForm) -> Done | None:
         """Ask for the cancel."""
@@ -153,12 +166,13 @@ class RetryPage(ActPage):
         again: list[StepFact] = []
         kept: list[StepFact] = []
         for step in self.steps:
-            is_again = step.key == call or step.is_undone or not step.is_settled
+            is_call = bool(call) and step.key in groups_of(call)
+            is_again = is_call or step.is_undone or not step.is_settled
             (again if is_again else kept).append(step)
         return {
             "again": [] if self.goes_on_undoing else again,
             "kept": kept,
-            "to_undo": [s for s in newest_first(kept) if s.is_done and s.compensation]
+            "to_undo": [s for s in newest_first(kept) if s.is_done and s.has_undo]
             if self.goes_on_undoing
             else [],
             "goes_on_undoing": self.goes_on_undoing,
@@ -187,10 +201,16 @@ class SignalPage(ActPage):
 
     @property
     def awaited(self) -> str:
-        """The name of the signal that it waits for now, if it does."""
-        if self.execution.waiting_kind != WaitKind.SIGNAL.value:
+        """The name of the signal that it waits for now, or the first of several, if it does."""
+        kind, name = WaitKind(self.execution.waiting_kind), self.execution.waiting_for
+        if kind is WaitKind.SIGNAL:
+            return name
+        if kind is not WaitKind.SEVERAL:
             return ""
-        return self.execution.waiting_for
+        with suppress(ValueError):  # nothing that this version wrote
+            names = (one for part, one in read_waits(name) if part is WaitKind.SIGNAL)
+            return next(names, "")
+        return ""
 
     def make_form(self, data: QueryDict | None) -> OneSignalForm:
         """Propose what it waits for."""
@@ -223,77 +243,3 @@ class SignalPage(ActPage):
             raise ValidationError({"dedupe_key": said})
         told = _("The signal “%(signal)s” was sent to %(name)s.")
         return self.done(told % {"signal": name, "name": self.name}, f"Sent the signal {name!r}.")
-
-
-class FireTimerPage(ActPage):
-    """Have a sleep, a timeout or the delay before an attempt be over now."""
-
-    action = Action.FIRE_TIMER
-    template = "admin/durable_django/acts/fire_timer.html"
-    event = EventType.TIMER_FIRED
-    words = Words(
-        verb=gettext_lazy("Fire timer"),
-        participle=gettext_lazy("woken by a timer"),
-        needs=gettext_lazy(
-            "Only what has not ended and has a timer still to come can be woken so."
-        ),
-    )
-
-    @cached_property
-    def pending(self) -> list[Pending]:
-        """What could fire."""
-        now = engine().store.now()
-        # What is due already needs no person; a worker that is free does.
-        return [timer for timer in list_pending(self.execution) if timer.due_at > now]
-
-    def is_possible(self) -> bool:
-        """Say whether it is alive and has a timer."""
-        return not self.status.is_terminal and bool(self.pending)
-
-    def make_form(self, data: QueryDict | None) -> TimerForm:
-        """Offer the timers, the one the link named or the next one chosen."""
-        keys = [timer.key for timer in self.pending]
-        wanted = self.wanted.get("key")
-        first = wanted if wanted in keys else keys[0]
-        return TimerForm(data, timers=keys, initial={"timer": first})
-
-    def consequences(self) -> list[str]:
-        """Say what firing means."""
-        lines = [_("The timer is over now instead of at its time. This cannot be taken back.")]
-        if self.status is ExecutionStatus.PAUSED:
-            lines.append(_("It is paused: it notices when it is resumed."))
-        if self.execution.waiting_kind == WaitKind.SIGNAL.value:
-            lines.append(
-                _("It waits for a signal: to it, a fired timer means that none came in time.")
-            )
-        return lines
-
-    def context(self, form: ReasonForm) -> dict[str, Any]:
-        """Put what each timer is beside its radio button."""
-        radios = cast("Any", form["timer"])
-        kinds = {step.key: step for step in self.steps}
-        return {
-            "timers": [
-                {"radio": radio, "timer": timer, "what": self._describe(timer, kinds)}
-                for radio, timer in zip(radios, self.pending, strict=True)
-            ]
-        }
-
-    def _describe(self, timer: Pending, steps: dict[str, Any]) -> str:
-        if timer.is_attempt:
-            step = steps.get(timer.key)
-            if step is None:  # of an undo
-                return _("next attempt of an undo")
-            return _("attempt %(number)d of a step") % {"number": step.attempt + 1}
-        is_timeout = (
-            self.execution.waiting_kind == WaitKind.SIGNAL.value
-            and timer.key.split("#")[0] == self.execution.waiting_for.split("#")[0]
-        )
-        return _("timeout of a wait for a signal") if is_timeout else _("end of a sleep")
-
-    def perform(self, acting: Acting, form: ReasonForm) -> Done | None:
-        """Fire it."""
-        key = form.cleaned_data["timer"]
-        acting.fire_timer(self.execution.pk, key)
-        told = _("The timer “%(timer)s” of %(name)s has fired.")
-        return self.done(told % {"timer": key, "name": self.name}, f"Fired the timer {key!r}.")

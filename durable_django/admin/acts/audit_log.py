@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.db import router, transaction
 from django.db.models import Model
 
@@ -35,6 +35,11 @@ def log_change(user: Any, row: Model, done: str, reason: str = "") -> None:
 def log_addition(user: Any, row: Model, done: str, reason: str = "") -> None:
     """Note that the user made the row, how and why."""
     _log(user, row, ADDITION, done, reason)
+
+
+def log_deletion(user: Any, row: Model, done: str, reason: str = "") -> None:
+    """Note that the user deleted the row, and why; before it is deleted."""
+    _log(user, row, DELETION, done, reason)
 
 
 def _log(user: Any, row: Model, flag: int, done: str, reason: str) -> None:

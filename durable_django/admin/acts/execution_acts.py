@@ -16,7 +16,6 @@ from django.views.decorators.http import require_http_methods
 
 from durable_django.admin.acts.act_kinds import (
     CancelPage,
-    FireTimerPage,
     RetryPage,
     SignalPage,
     TerminatePage,
@@ -24,6 +23,7 @@ from durable_django.admin.acts.act_kinds import (
 from durable_django.admin.acts.act_page import ActPage, Done, PausePage, ResumePage
 from durable_django.admin.acts.audit_log import audited, log_change
 from durable_django.admin.acts.bulk_pages import bulk_urls
+from durable_django.admin.acts.fire_page import FireTimerPage
 from durable_django.admin.acts.fork_page import ForkPage
 from durable_django.admin.acts.forms import ReasonForm
 from durable_django.admin.acts.selection_acts import SelectionActs

@@ -33,8 +33,15 @@ class PlanRow:
     """One call in the plan: its radio button, and whether the chosen fork keeps its outcome."""
 
     radio: Any
+    #: Of a group that was never decided: the first call in it, by whose key it is forked.
     step: StepFact
+    #: What people read: the key, or that of the group.
+    name: str
+    #: The calls in it, if it is a group: they run again with it.
+    inside: list[StepFact]
     is_reused: bool
+    #: Made again, something is done a second time.
+    repeats: bool
     #: It stays among what runs again, from whichever later step is forked: it was undone, or
     #: has no outcome.
     is_never_reused: bool
@@ -65,11 +72,36 @@ class ForkPage(ActPage):
         return find_editable(self.execution.input)
 
     @cached_property
+    def inside(self) -> dict[str, list[StepFact]]:
+        """The calls in groups, by the outermost group: it is made again as a whole, or not."""
+        found: dict[str, list[StepFact]] = {}
+        for step in self.steps:
+            if step.group:
+                found.setdefault(step.group, []).append(step)
+        return found
+
+    @cached_property
+    def choices(self) -> list[StepFact]:
+        """The calls of the body; of a group that was never decided, the first call in it."""
+        decided = {step.key for step in self.steps if not step.group}
+        begun = {inside[0].key for group, inside in self.inside.items() if group not in decided}
+        return [step for step in self.steps if not step.group or step.key in begun]
+
+    @cached_property
     def offered(self) -> list[StepFact]:
         """The calls to choose from: the newest, and the one that the link named."""
-        wanted = self.wanted.get("key", "")
-        earlier = [step for step in self.steps[:-MAX_OFFERED] if step.key == wanted]
-        return [*earlier, *self.steps[-MAX_OFFERED:]]
+        wanted = self._find_offered(self.wanted.get("key", ""))
+        earlier = [step for step in self.choices[:-MAX_OFFERED] if step.key == wanted]
+        return [*earlier, *self.choices[-MAX_OFFERED:]]
+
+    def _find_offered(self, key: str) -> str:
+        """Return the choice that stands for a call: that of its group, if it is in one."""
+        own = {step.key for step in self.choices}
+        if key in own:
+            return key
+        group = key.partition("/")[0]
+        inside = self.inside.get(group, [])
+        return group if group in own else inside[0].key if inside else key
 
     def is_possible(self) -> bool:
         """Say whether some version of the workflow is registered."""
@@ -79,7 +111,7 @@ class ForkPage(ActPage):
         """Choose the step that the link named, and the version it ran with if there is one."""
         own = self.execution.workflow_version
         keys = [step.key for step in self.offered]
-        wanted = self.wanted.get("key", "") or self._find_failed_call()
+        wanted = self._find_offered(self.wanted.get("key", "") or self._find_failed_call())
         return ForkForm(
             data,
             steps=keys,
@@ -120,22 +152,35 @@ class ForkPage(ActPage):
             PlanRow(
                 radio=radio,
                 step=step,
-                is_reused=step.is_settled and step.position < position,
-                is_never_reused=not step.is_settled,
+                name=step.group or step.key,
+                inside=self.inside.get(step.group or step.key, []),
+                is_reused=self._is_kept(step) and step.position < position,
+                is_never_reused=not self._is_kept(step),
+                repeats=any(one.is_done and one.is_step for one in self._whole(step)),
             )
             for radio, step in zip(radios, self.offered, strict=True)
         ]
         return {
             "start_radio": start,
-            "left_out": len(self.steps) - len(self.offered),
+            "left_out": len(self.choices) - len(self.offered),
             "plan": rows,
             "repeated": [
-                row.step
+                step
                 for row in rows
-                if not row.is_reused and row.step.is_done and row.step.is_step
+                if not row.is_reused
+                for step in self._whole(row.step)
+                if step.is_done and step.is_step
             ],
             "is_input_hidden": not allows(self.user, Permission.PAYLOADS),
         }
+
+    def _whole(self, step: StepFact) -> list[StepFact]:
+        """Return what is made again with a choice: of a group, all that stands in it."""
+        return self.inside.get(step.group or step.key, [step])
+
+    def _is_kept(self, step: StepFact) -> bool:
+        # A group that was never decided has no outcome, whatever its branches have.
+        return step.is_settled and not step.group
 
     def perform(self, acting: Acting, form: ReasonForm) -> Done | None:
         """Fork it.

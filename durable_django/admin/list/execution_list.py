@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin, messages
@@ -12,19 +11,20 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
-from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 
 from durable_django.admin.list.capped_count import CappedPaginator
 from durable_django.admin.list.changelist import ExecutionChangeList
 from durable_django.admin.list.filters import (
+    FAMILY,
     PERIOD,
     STATUS,
     VERSION,
     WORKFLOW,
     Choice,
+    FamilyFilter,
     PeriodFilter,
     StatusFilter,
     VersionFilter,
@@ -32,6 +32,7 @@ from durable_django.admin.list.filters import (
     choice_of,
     find_choice,
 )
+from durable_django.admin.list.inbox_link import Tool, find_inbox
 from durable_django.admin.list.rows import render_attempts, render_duration, render_standing
 from durable_django.control.badges import BADGES, badge_of
 from durable_django.control.finding.matching import CriteriaError, made_since, matching
@@ -41,7 +42,7 @@ from durable_django.control.showing import render_badge, render_time
 from durable_django.domain.status import ExecutionStatus
 from durable_django.models import WorkflowExecution
 
-_PARAMETERS = frozenset({PERIOD, STATUS, WORKFLOW, VERSION})
+_PARAMETERS = frozenset({PERIOD, STATUS, WORKFLOW, VERSION, FAMILY})
 #: Of the id, that much is shown: it is the time, and enough to tell rows apart by eye.
 #: Of the end: the beginning is the time, the same for all that were started together.
 _SHORT_ID = 12
@@ -51,14 +52,6 @@ _TOOLS = (
     ("durable_django_bulk", Permission.BULK, gettext_lazy("Bulk operations")),
     ("durable_django_start", Permission.START, gettext_lazy("Start a workflow")),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tool:
-    """A link to another page."""
-
-    url: str
-    label: str | Promise
 
 
 class ExecutionList:
@@ -77,7 +70,7 @@ class ExecutionList:
         "created",
     )
     list_display_links = ("short_id",)
-    list_filter = (PeriodFilter, StatusFilter, WorkflowFilter, VersionFilter)
+    list_filter = (PeriodFilter, StatusFilter, FamilyFilter, WorkflowFilter, VersionFilter)
     #: Django shows the box only if there are some; `get_search_results` does not use them.
     search_fields = ("key",)
     ordering = ("-id",)
@@ -143,7 +136,10 @@ class ExecutionList:
     ) -> HttpResponse:
         """Show the list, with links to the other pages about executions."""
         context = {
-            "durable_tools": list(_list_tools(self.admin_site, request.user)),
+            "durable_tools": [
+                *_list_tools(self.admin_site, request.user),
+                *find_inbox(self.admin_site, request.user),
+            ],
             **(extra_context or {}),
         }
         response: HttpResponse = super().changelist_view(request, context)  # type: ignore[misc]  # the admin class beside this one
@@ -159,9 +155,10 @@ class ExecutionList:
 
     @admin.display(description=gettext_lazy("workflow"))
     def workflow_label(self, execution: WorkflowExecution) -> SafeString:
-        """Show the workflow and its version."""
+        """Show the workflow and its version, and whether it is a child."""
         return format_html(
-            '{} <span class="dw-muted">v{}</span>',
+            '{}{} <span class="dw-muted">v{}</span>',
+            _mark_child(execution),
             execution.workflow_name,
             execution.workflow_version,
         )
@@ -196,6 +193,19 @@ class ExecutionList:
     def created(self, execution: Any) -> SafeString:
         """Show when it was created."""
         return render_time(execution.created_at, execution.list_row.now)
+
+
+def _mark_child(execution: WorkflowExecution) -> SafeString:
+    if execution.parent_id is None:
+        return SafeString("")
+    # Translators: of an execution that another one started; the key is that of the call.
+    said = gettext("child, called %(call)s") % {"call": execution.parent_key}
+    return format_html(
+        '<span class="dw-muted" title="{}" aria-hidden="true">↳</span>'
+        '<span class="dw-hidden-text">{}</span> ',
+        said,
+        said,
+    )
 
 
 def _warn_once(request: HttpRequest, text: str) -> None:

@@ -28,11 +28,13 @@ from durable_django.runtime import engine
 
 PERIOD, STATUS = "period", "status__exact"
 WORKFLOW, VERSION = "workflow_name__exact", "workflow_version__exact"
+FAMILY = "family"
 EVER = "all"
 _ON_OFFER = ("15m", "1h", "24h")
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 _PERIOD = re.compile(r"([1-9]\d{0,3})([mhd])\Z", re.ASCII)
 _MAX_DAYS = 9999
+_FAMILIES = {"root": False, "child": True}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,7 @@ def choice_of(request: HttpRequest) -> Choice:
         "statuses": [request.GET[STATUS]] if request.GET.get(STATUS) else None,
         "workflow": request.GET.get(WORKFLOW) or None,
         "version": _read_version(request.GET.get(VERSION, "")),
+        "is_child": _read_family(request.GET.get(FAMILY, "")),
     }
     filters = {key: value for key, value in given.items() if value is not None}
     criteria = criteria.narrowed_by(Criteria.from_json(filters))
@@ -143,6 +146,19 @@ def _read_period(name: str) -> timedelta:
     if found is None:
         raise CriteriaError(PERIOD, gettext("It is a number of m, h or d, such as 24h; or all."))
     return int(found[1]) * _UNITS[found[2]]
+
+
+def _read_family(text: str) -> bool | None:
+    """Read `root` or `child`.
+
+    Raises:
+        CriteriaError: It is something else.
+    """
+    if not text:
+        return None
+    if text not in _FAMILIES:
+        raise CriteriaError(FAMILY, gettext("It is root or child."))
+    return _FAMILIES[text]
 
 
 def _read_version(text: str) -> object:
@@ -197,6 +213,17 @@ class StatusFilter(ChoiceFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, Any]]:
         """Return the statuses, by the words of their badges."""
         return [(status.value, badge.label) for status, badge in BADGES.items()]
+
+
+class FamilyFilter(ChoiceFilter):
+    """Whether another execution started them: a map alone may have thousands of children."""
+
+    title = gettext_lazy("parent")
+    parameter_name = FAMILY
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, Any]]:
+        """Return the two kinds."""
+        return [("root", gettext("without a parent")), ("child", gettext("children"))]
 
 
 class WorkflowFilter(ChoiceFilter):

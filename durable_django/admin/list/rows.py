@@ -19,6 +19,7 @@ from durable_django.control.payloads.error_excerpts import ErrorExcerpt
 from durable_django.control.payloads.redaction import redact_text
 from durable_django.control.showing import render_time
 from durable_django.control.wording import say_duration, say_instant, say_moment
+from durable_django.domain.signal import event_name_of
 from durable_django.domain.status import CheckpointStatus, ExecutionStatus, ParkReason, WaitKind
 from durable_django.models import WorkflowExecution
 
@@ -33,6 +34,8 @@ ROW_COLUMNS = (
     "waiting_kind",
     "waiting_for",
     "park_reason",
+    "parent_id",
+    "parent_key",
     "ending",
     "progress",
     "cancel_requested_at",
@@ -46,6 +49,15 @@ MAX_MESSAGE_SHOWN = 160
 _UNDO = "~undo/"
 _NOTHING = SafeString("")
 _TO_RESUME = gettext_lazy("until somebody resumes it")
+#: What it waits for that only something outside ends, or its own next turn.
+_AT: Mapping[WaitKind, str | Promise] = {
+    WaitKind.CHILD: gettext_lazy("child %(name)s"),
+    WaitKind.MAP: gettext_lazy("items of %(name)s"),
+    WaitKind.EVENT: gettext_lazy("event %(name)s"),
+    WaitKind.POLL: gettext_lazy("check %(name)s"),
+    WaitKind.TASK: gettext_lazy("task %(name)s"),
+    WaitKind.SEVERAL: gettext_lazy("several things"),
+}
 _PARKED: Mapping[str, str | Promise] = {
     ParkReason.NONDETERMINISM.value: gettext_lazy("its code changed under it"),
     ParkReason.UNKNOWN_WORKFLOW.value: gettext_lazy("no worker has its code"),
@@ -158,12 +170,20 @@ def _stand_waiting(row: Row) -> Standing:
         return Standing(at=_("sleep %s") % name, then=_say_when(_("until"), alarm, row))
     if execution.waiting_kind == WaitKind.RETRY:
         return Standing(at=_say_failure(row, name), then=_say_when(_("next"), alarm, row))
+    if execution.waiting_kind in _AT:
+        at = str(_AT[WaitKind(execution.waiting_kind)]) % {"name": _say_mailbox(execution)}
+        return Standing(at=at, then=_say_when(_("until"), alarm, row) if alarm else _NOTHING)
     if execution.waiting_kind == WaitKind.DEFERRED:
         version = f"{execution.workflow_name} v{execution.workflow_version}"
         return Standing(
             at=_("no worker knows %s") % version, then=_say_when(_("asks again"), alarm, row)
         )
     return Standing(at=_("waits for a worker"))
+
+
+def _say_mailbox(execution: WorkflowExecution) -> str:
+    is_event = execution.waiting_kind == WaitKind.EVENT
+    return event_name_of(execution.waiting_for) if is_event else execution.waiting_for
 
 
 def _stand_parked(row: Row) -> Standing:

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
+from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from durable_django.admin.page.errors import show_error
 from durable_django.admin.page.header import Button
 from durable_django.admin.page.look import Look, Tab
 from durable_django.control.actions import Action
 from durable_django.control.badges import badge_of
-from durable_django.control.calls import CurrentWait, find_current_wait, group_calls
-from durable_django.control.explaining.explanation import Fact, explain
+from durable_django.control.explaining.explanation import Explanation, Fact, Waited, explain
 from durable_django.control.payloads.redaction import redact_text
 from durable_django.control.timeline.drawing import anchor_of
 from durable_django.control.wording import say_duration, say_instant
 from durable_django.domain.status import ExecutionStatus, WaitKind
+from durable_django.domain.task import Task
+from durable_django.runtime import engine
 
+#: What firing the timer of a wait is, by the wait's kind.
+_FIRING: Mapping[str, Promise] = {
+    WaitKind.RETRY: gettext_lazy("Try again now…"),
+    WaitKind.TIMER: gettext_lazy("Wake it now…"),
+    WaitKind.POLL: gettext_lazy("Check now…"),
+    "": gettext_lazy("Let it time out now…"),
+}
 #: The others stand in the header, or in the reason.
 _TOLD_FACTS = frozenset({"completed", "undone", "left_to_undo", "inbox", "recoveries"})
 
@@ -32,6 +43,17 @@ class Way:
 
     button: Button
     effect: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownWait:
+    """One of the things that an execution waits for, and what may be done about it."""
+
+    text: str
+    #: Of a child that may be seen, or of a map's items.
+    url: str
+    link: str
+    buttons: Sequence[Button]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +77,17 @@ class Box:
     call: str
     call_url: str
     ways: Sequence[Way]
+    #: One by one, what it waits for; empty if that is one thing, and said.
+    waits: Sequence[ShownWait]
     #: What a screen reader says when the status has changed.
     announcement: str
+
+
+def _tasks_of(look: Look) -> list[Task]:
+    """Return the execution's tasks if it waits for one, and nothing needs them else."""
+    if all(wait.kind is not WaitKind.TASK for wait in look.waits):
+        return []
+    return engine().store.list_tasks(look.execution.id)
 
 
 def build_box(look: Look) -> Box:
@@ -68,6 +99,11 @@ def build_box(look: Look) -> Box:
         records.timers,
         records.signals,
         look.now,
+        tasks=_tasks_of(look),
+        children=look.children,
+        maps=look.maps,
+        limit=look.limit,
+        control=look.control,
         describe_error=redact_text,
     )
     badge = badge_of(look.execution)
@@ -90,13 +126,14 @@ def build_box(look: Look) -> Box:
         call_url=f"{look.links.to_tab(Tab.STEPS)}#{anchor_of(call)}" if call else "",
         ways=[
             Way(button=button, effect=effects.get(action, ""))
-            for action, button in _list_buttons(look)
+            for action, button in _list_buttons(look, told)
         ],
+        waits=_list_waits(look, told),
         announcement=_("Status: %(status)s") % {"status": badge.label},
     )
 
 
-def _list_buttons(look: Look) -> Iterator[tuple[Action, Button]]:
+def _list_buttons(look: Look, told: Explanation) -> Iterator[tuple[Action, Button]]:
     """Yield what gives the execution what it lacks, as far as the user may."""
     if Action.RETRY in look.actions:
         yield Action.RETRY, _button(_("Retry…"), look.links.to_act(Action.RETRY))
@@ -105,22 +142,45 @@ def _list_buttons(look: Look) -> Iterator[tuple[Action, Button]]:
     if look.execution.status is ExecutionStatus.PAUSED:
         # Nothing else moves it on.
         return
-    wait = find_current_wait(
-        look.execution, group_calls(look.records.attempts), look.records.timers
-    )
-    if wait is None:
-        return
-    if wait.kind is WaitKind.SIGNAL and Action.SIGNAL in look.actions:
-        label = _("Send signal “%(name)s”…") % {"name": wait.name}
-        yield Action.SIGNAL, _button(label, look.links.to_act(Action.SIGNAL, name=wait.name))
+    if look.execution.waiting_kind is not WaitKind.SEVERAL:
+        for waited in told.waits:
+            yield from _list_buttons_of(look, waited)
+
+
+def _list_buttons_of(look: Look, waited: Waited) -> Iterator[tuple[Action, Button]]:
+    """Yield what brings about one of the things that it waits for, or its end."""
+    if waited.kind == WaitKind.SIGNAL and Action.SIGNAL in look.actions:
+        label = _("Send signal “%(name)s”…") % {"name": waited.name}
+        yield Action.SIGNAL, _button(label, look.links.to_act(Action.SIGNAL, name=waited.argument))
     # What is due already needs no person; a worker that is free does.
-    is_ahead = wait.until is not None and wait.until > look.now
-    if is_ahead and Action.FIRE_TIMER in look.actions:
-        key = wait.timer_key or wait.key
+    if waited.timer and Action.FIRE_TIMER in look.actions:
+        label = str(_FIRING.get(waited.kind, _FIRING[""]))
         yield (
             Action.FIRE_TIMER,
-            _button(_say_firing(wait), look.links.to_act(Action.FIRE_TIMER, key=key)),
+            _button(label, look.links.to_act(Action.FIRE_TIMER, key=waited.timer)),
         )
+
+
+def _list_waits(look: Look, told: Explanation) -> list[ShownWait]:
+    """Return the things that it waits for, if they need be told one by one."""
+    is_several = look.execution.waiting_kind is WaitKind.SEVERAL
+    if look.execution.status is ExecutionStatus.PAUSED:
+        return []
+    shown = [_show_wait(look, waited, has_buttons=is_several) for waited in told.waits]
+    return shown if is_several else [one for one in shown if one.url]
+
+
+def _show_wait(look: Look, waited: Waited, *, has_buttons: bool) -> ShownWait:
+    url, link = "", ""
+    if waited.execution_id:
+        url, link = look.links.to_execution(UUID(waited.execution_id)), _("Open the child")
+    elif waited.kind == WaitKind.MAP and (count := look.maps.get(waited.key)) is not None:
+        tab = Tab.CHILDREN if count.are_children else Tab.STEPS
+        url, link = look.links.to_tab(tab, of=waited.key), _("List them")
+    buttons = [button for _action, button in _list_buttons_of(look, waited)]
+    # One thing alone is told in the reason.
+    text = waited.text if has_buttons else ""
+    return ShownWait(text=text, url=url, link=link, buttons=buttons if has_buttons else ())
 
 
 def _show_since(look: Look, instant: datetime) -> SafeString:
@@ -136,12 +196,6 @@ def _show(instant: datetime, text: str) -> SafeString:
     return format_html(
         '<time datetime="{}" title="{}">{}</time>', instant.isoformat(), say_instant(instant), text
     )
-
-
-def _say_firing(wait: CurrentWait) -> str:
-    if wait.kind is WaitKind.SIGNAL:
-        return _("Let it time out now…")
-    return _("Try again now…") if wait.kind is WaitKind.RETRY else _("Wake it now…")
 
 
 def _button(label: str, url: str) -> Button:

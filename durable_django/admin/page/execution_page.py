@@ -20,6 +20,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
 from durable_django.admin.page.box import build_box
+from durable_django.admin.page.children import list_shown_ancestors
 from durable_django.admin.page.header import build_header
 from durable_django.admin.page.live import answer_unchanged, is_known, mark_answer, tag_of
 from durable_django.admin.page.look import Look, look_at
@@ -155,12 +156,13 @@ def _build_page(look: Look, tag: str) -> dict[str, Any]:
     return {
         "look": look,
         "tag": tag,
-        "live_url": "" if look.execution.is_terminal else look.links.to_live(look.tab, look.page),
+        "live_url": "" if look.execution.is_terminal else look.to_live(),
         # As text: numbers would be written in the user's language.
         "poll_seconds": str(settings().admin_poll_seconds),
-        "refresh_url": look.links.to_tab(look.tab, look.page),
+        "refresh_url": look.to_page(look.page),
         "header": build_header(look, find_start(look.row)),
         "box": build_box(look),
+        "ancestors": list_shown_ancestors(look),
         "tabs": list_tabs(look),
         "tab_template": f"admin/durable_django/workflowexecution/_{look.tab}.html",
         **build_tab(look),

@@ -33,14 +33,15 @@ class Links:
     site: AdminSite
     execution_id: UUID
 
-    def to_tab(self, tab: str, page: int = 1) -> str:
-        """Return the page with this tab open."""
-        return self.to_execution(self.execution_id) + _query(tab=tab, page=page if page > 1 else "")
+    def to_tab(self, tab: str, page: int = 1, *, of: str = "", only: str = "") -> str:
+        """Return the page with this tab open; `of` names a call, `only` what of it is listed."""
+        url = self.to_execution(self.execution_id)
+        return url + _query(tab=tab, of=of, only=only, page=page if page > 1 else "")
 
-    def to_live(self, tab: str, page: int = 1) -> str:
+    def to_live(self, tab: str, page: int = 1, *, of: str = "", only: str = "") -> str:
         """Return what keeps this tab up to date."""
         url = self._reverse("durable_django_execution_live", self.execution_id)
-        return url + _query(tab=tab, page=page if page > 1 else "")
+        return url + _query(tab=tab, of=of, only=only, page=page if page > 1 else "")
 
     def to_act(self, action: Action, *, key: str = "", name: str = "") -> str:
         """Return the page that asks before it acts; `key` names a call, `name` a signal."""
@@ -55,6 +56,13 @@ class Links:
     def to_execution(self, execution_id: UUID) -> str:
         """Return the page of this or another execution."""
         return self._reverse(_CHANGE, execution_id)
+
+    def find_task(self, task_id: UUID) -> str:
+        """Return the page of a human task; empty on a site that has none."""
+        try:
+            return self._reverse("durable_django_humantask_change", task_id)
+        except NoReverseMatch:
+            return ""
 
     def find_subject(self, request: HttpRequest, subject: str) -> Subject | None:
         """Return the business object that `app.model:pk` names, with its admin page if any."""

@@ -1,7 +1,7 @@
 """Keep the page of a living execution up to date: a tag that says whether anything changed.
 
-The tag is known before anything is rendered. It holds what the page depends on: what is stored,
-what the user may see and do, the language and time zone, the open tab, and the minute, because
+The tag is known before anything is rendered. It holds what the page depends on: what is stored of
+the execution and when one of its children changed, what the user may see and do, the language and time zone, the open tab, and the minute, because
 the page says how long ago things were and whether they are late.
 """
 
@@ -32,6 +32,9 @@ def tag_of(look: Look) -> str:
         timezone.get_current_timezone_name(),
         str(look.tab),
         look.page,
+        look.of,
+        look.only_failed,
+        look.family,
         "" if look.execution.is_terminal else f"{look.now:%Y-%m-%dT%H:%M}",
     )
     return f'"{sha256(repr(facts).encode()).hexdigest()[:_LENGTH]}"'

@@ -32,8 +32,8 @@ def turn_pages(look: Look, total: int) -> Pages | None:
     return Pages(
         number=look.page,
         count=count,
-        earlier_url=look.links.to_tab(look.tab, earlier) if earlier else "",
-        later_url=look.links.to_tab(look.tab, look.page + 1) if look.page < count else "",
+        earlier_url=look.to_page(earlier) if earlier else "",
+        later_url=look.to_page(look.page + 1) if look.page < count else "",
     )
 
 

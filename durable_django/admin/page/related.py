@@ -63,6 +63,10 @@ def _list_related(look: Look) -> Iterator[tuple[str, QuerySet[WorkflowExecution,
     # Itself may be among them, and one more says that there are more.
     newest = _visible(look).order_by("-pk").values_list("id")
     limit = MAX_RELATED + 2
+    if row.parent_id:
+        yield _("Its parent"), newest.filter(pk=row.parent_id)[:limit]
+        yield _("With the same parent"), newest.filter(parent_id=row.parent_id)[:limit]
+    yield _("Its children"), newest.filter(parent_id=row.pk)[:limit]
     if row.forked_from:
         yield _("Forked from"), newest.filter(pk=row.forked_from)[:limit]
     yield _("Forked from this one"), newest.filter(forked_from=row.pk)[:limit]

@@ -15,7 +15,7 @@ from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.event import Event, EventType
 from durable_django.domain.execution import Execution
 from durable_django.domain.signal import Signal
-from durable_django.domain.status import CheckpointKind
+from durable_django.domain.status import CheckpointKind, CheckpointStatus
 from durable_django.domain.timer import Timer
 from durable_django.models import (
     ExecutionEvent,
@@ -24,6 +24,7 @@ from durable_django.models import (
     WorkflowSignal,
     WorkflowTimer,
 )
+from durable_django.stores.orm.children import without_items
 from durable_django.stores.orm.rows import (
     CHECKPOINT_FIELDS,
     EXECUTION_FIELDS,
@@ -102,11 +103,29 @@ def list_attempts_between(
     Their payloads are cut after `MAX_SHOWN_OF_MANY` characters and one, or left out.
     """
     recency = Window(RowNumber(), partition_by=["key"], order_by=F("attempt").desc())
-    rows = own_rows(row, StepCheckpoint).filter(position__gte=first, position__lte=last)
+    rows = _list_of_calls(row).filter(position__gte=first, position__lte=last)
     rows = rows.alias(recency=recency).filter(recency__lte=of_each)
-    ordered = rows.order_by("position", "key", "attempt")
+    # All branches of a group stand at one position.
+    ordered = rows.order_by("position", "key", "attempt")[:MAX_ROWS]
     shown = MAX_SHOWN_OF_MANY if payloads else 0
     return [to_checkpoint(found) for found in _read(ordered, CHECKPOINT_FIELDS, _PAYLOADS, shown)]
+
+
+def list_items(
+    row: WorkflowExecution, call: str, page: int, *, only_failed: bool, payloads: bool
+) -> tuple[list[Checkpoint], int]:
+    """Return the attempts of a map's items on a page of `PAGE_SIZE`, and how many there are.
+
+    In the order in which they were begun; payloads as in `list_attempts_between`.
+    """
+    begin = Substr("key", 1, len(call) + 1)
+    rows = own_rows(row, StepCheckpoint).filter(kind=CheckpointKind.ITEM.value)
+    rows = rows.alias(begin=begin).filter(begin=f"{call}/")
+    if only_failed:
+        rows = rows.filter(status=CheckpointStatus.FAILED.value)
+    shown = MAX_SHOWN_OF_MANY if payloads else 0
+    found = _read(_page_of(rows.order_by("pk"), page), CHECKPOINT_FIELDS, _PAYLOADS, shown)
+    return [to_checkpoint(one) for one in found], rows.count()
 
 
 def list_signals_of_page(row: WorkflowExecution, page: int, *, payloads: bool) -> list[Signal]:
@@ -151,8 +170,13 @@ def own_rows(row: WorkflowExecution, model: type[Model]) -> QuerySet[Any, Any]:
     return model._default_manager.using(_alias_of(row)).filter(execution_id=row.pk)  # noqa: SLF001 -- Django documents it
 
 
+def _list_of_calls(row: WorkflowExecution) -> QuerySet[StepCheckpoint, Any]:
+    """Return the execution's attempts but those of items, of which there may be thousands."""
+    return without_items(own_rows(row, StepCheckpoint))
+
+
 def _list_attempts(row: WorkflowExecution) -> list[Checkpoint]:
-    newest = own_rows(row, StepCheckpoint).order_by("-pk")[:MAX_ROWS]
+    newest = _list_of_calls(row).order_by("-pk")[:MAX_ROWS]
     rows = map(to_checkpoint, _read(newest, CHECKPOINT_FIELDS, _PAYLOADS, shown=0))
     return sorted(rows, key=lambda one: (one.position, one.key, one.attempt))
 

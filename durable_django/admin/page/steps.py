@@ -1,90 +1,125 @@
-"""The steps of an execution: each durable call, with all its attempts."""
+"""The steps of an execution: each durable call with all its attempts, branches under their groups."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _
 
-from durable_django.admin.page.errors import ShownError, show_error
-from durable_django.admin.page.header import show_instant
-from durable_django.admin.page.look import Look
-from durable_django.admin.page.payloads import ShownPayload, show_arguments, show_payload
-from durable_django.admin.page.rows import (
-    MAX_SHOWN_OF_MANY,
-    PAGE_SIZE,
-    list_attempts_between,
+from durable_django.admin.page.attempts import (
+    BRANCH_BADGES,
+    UNDER_WAY,
+    Attempt,
+    badge_of,
+    show_attempt,
+    show_attempts,
+    show_input,
 )
+from durable_django.admin.page.header import show_instant
+from durable_django.admin.page.look import Look, Tab
+from durable_django.admin.page.payloads import ShownPayload
+from durable_django.admin.page.rows import PAGE_SIZE, list_attempts_between, list_items
+from durable_django.control import badges
 from durable_django.control.actions import Action
 from durable_django.control.badges import Badge
-from durable_django.control.calls import Call, group_calls, is_running
+from durable_django.control.calls import Call, group_calls
+from durable_django.control.groups import (
+    BRANCH_WORDS,
+    Place,
+    arrange,
+    begun_at,
+    branch_status,
+    flatten,
+    is_race,
+    read_group,
+)
+from durable_django.control.items import ItemCount
 from durable_django.control.timeline.drawing import anchor_of
-from durable_django.control.wording import say_duration
-from durable_django.domain.checkpoint import Checkpoint
-from durable_django.domain.status import CheckpointKind, CheckpointStatus
+from durable_django.control.waiting import child_id_of
+from durable_django.control.wording import BRANCH_WORD, CALL_WORDS, RACE_WORD
+from durable_django.domain.execution import Execution
+from durable_django.domain.status import CheckpointKind
 
 #: Of a call that was tried more often, the newest attempts are shown.
 MAX_ATTEMPTS = 20
-_SHORT = 1_024
-_KINDS = {
-    CheckpointKind.SLEEP: gettext_lazy("sleep"),
-    CheckpointKind.SIGNAL: gettext_lazy("wait for a signal"),
-    CheckpointKind.UNDO: gettext_lazy("undo"),
-}
-
-
-_DONE = Badge(css_class="dw-badge dw-completed", icon="✓", label=gettext_lazy("Completed"))
-_UNDONE = Badge(css_class="dw-badge dw-compensating", icon="↩", label=gettext_lazy("Undone"))
-_FAILED = Badge(css_class="dw-badge dw-failed", icon="✗", label=gettext_lazy("Failed"))
-_RETRIED = Badge(
-    css_class="dw-badge dw-retrying", icon="↻", label=gettext_lazy("Failed, tried again")
-)
-_RUNS = Badge(css_class="dw-badge dw-running", icon="▶", label=gettext_lazy("Running"))
-_OPEN = Badge(css_class="dw-badge dw-suspended", icon="?", label=gettext_lazy("End unknown"))
+#: Deeper ones are no further indented.
+_MAX_INDENT = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One attempt, ready to be shown."""
+class Branch:
+    """How one branch of a decided group ended."""
 
-    #: Of its place on the page.
+    name: str
+    #: Where it is on the page; empty if nothing is recorded of it.
+    anchor: str
+    outcome: str
+    decided: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownMap:
+    """How far the items of a map have come, and where they are listed."""
+
+    count: ItemCount
+    text: str
+    url: str
+    failed_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownChild:
+    """The execution that a call started."""
+
     id: str
-    number: int
-    badge: Badge
-    started: SafeString
-    #: For how long another attempt was put off and then queued.
-    waited: str
-    ran: str
-    #: When the next attempt may begin; empty if none follows.
-    retry_at: SafeString
-    error: ShownError | None
-    result: ShownPayload | None
+    #: Empty if the user may not see it.
+    url: str
+    workflow: str
+    badge: Badge | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One durable call, ready to be shown."""
+    """One durable call, ready to be shown; or a group or a branch, known by the calls in it."""
 
     key: str
+    #: Of its place among its siblings: the last part of its key.
+    label: str
+    #: The class that indents it; empty in the body.
+    indent: str
     anchor: str
     #: What kind of call, in a word; empty for a step.
     kind: str
     badge: Badge
     #: The class that colours its edge.
     edge: str
+    #: Of what is only known by the calls in it: when the first of them was begun.
+    begun: SafeString
     attempts: Sequence[Attempt]
     undos: Sequence[Attempt]
     undo_anchor: str
     #: Attempts that are too many to be shown.
     left_out: int
+    branches: Sequence[Branch]
+    map: ShownMap | None
+    child: ShownChild | None
     arguments: ShownPayload | None
     action: str
     compensation: str
     idempotency_key: str
     fork_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownItem:
+    """One attempt of one item of a map, ready to be shown."""
+
+    key: str
+    attempt: Attempt
+    arguments: ShownPayload | None
 
 
 def list_steps(look: Look) -> list[Step]:
@@ -97,84 +132,138 @@ def list_steps(look: Look) -> list[Step]:
         of_each=MAX_ATTEMPTS,
         payloads=look.may_see_payloads,
     )
-    return [_show_call(look, call) for call in group_calls(rows)]
+    places = list(flatten(arrange(group_calls(rows))))
+    present = {place.key for place in places}
+    return [_show_place(look, place, present) for place in places]
 
 
-def badge_of_attempt(row: Checkpoint, *, is_running: bool) -> Badge:
-    """Return how an attempt stands; `is_running` says whether a worker is alive on it."""
-    if row.status is CheckpointStatus.COMPLETED:
-        return _DONE
-    if row.status is CheckpointStatus.COMPENSATED:
-        return _UNDONE
-    if row.status is CheckpointStatus.FAILED:
-        return _FAILED if row.is_final else _RETRIED
-    return _RUNS if is_running else _OPEN
+def list_shown_items(look: Look) -> tuple[list[ShownItem], int]:
+    """Return the attempts of a map's items on the page that is looked at, and how many there are."""
+    rows, count = list_items(
+        look.row,
+        look.of,
+        look.page,
+        only_failed=look.only_failed,
+        payloads=look.may_see_payloads,
+    )
+    items = [
+        ShownItem(
+            key=row.key.removeprefix(f"{look.of}/"),
+            attempt=show_attempt(look, row),
+            arguments=show_input(look, row),
+        )
+        for row in rows
+    ]
+    return items, count
 
 
-def _show_call(look: Look, call: Call) -> Step:
-    last = call.last
-    badge = _badge_of(look, last)
-    may_fork = Action.FORK in look.actions and call.kind is not CheckpointKind.UNDO
+def _show_place(look: Look, place: Place, present: set[str]) -> Step:
+    call = place.call
+    badge = badge_of(look, call.last) if call is not None else _badge_of_open(look, place)
+    shown = _show_call(look, call) if call is not None else _NOTHING_RECORDED
     return Step(
-        key=call.key,
-        anchor=anchor_of(call.key),
-        kind=str(_KINDS.get(call.kind, "")),
+        key=place.key,
+        label=place.label if place.depth else place.key,
+        indent=f"dw-depth-{min(place.depth, _MAX_INDENT)}" if place.depth else "",
+        anchor=anchor_of(place.key),
+        kind=_kind_of(place),
         badge=badge,
         edge=badge.css_class.removeprefix("dw-badge "),
-        attempts=_show_attempts(look, call.attempts),
-        undos=_show_attempts(look, call.undos),
-        undo_anchor=anchor_of(call.undos[-1].key) if call.undos else "",
-        left_out=call.attempts[0].attempt - 1,
-        arguments=_show_arguments(look, last),
-        action=last.action,
-        compensation=last.compensation,
-        idempotency_key=last.idempotency_key,
-        fork_url=look.links.to_act(Action.FORK, key=call.key) if may_fork else "",
+        begun=SafeString("") if call is not None else show_instant(begun_at(place), look.now),
+        branches=list(_list_branches(place, present)),
+        map=_show_map(look, call) if call is not None else None,
+        child=_show_child(look, call) if call is not None else None,
+        fork_url=_fork_url(look, place),
+        **shown,
     )
 
 
-def _show_attempts(look: Look, rows: Sequence[Checkpoint]) -> list[Attempt]:
-    former: Sequence[Checkpoint | None] = [None, *rows]
-    return [_show_attempt(look, row, one) for row, one in zip(rows, former, strict=False)]
+def _show_call(look: Look, call: Call) -> dict[str, Any]:
+    last = call.last
+    # A group keeps there how its branches ended, and a child the name of its workflow.
+    is_path = call.kind not in (CheckpointKind.GROUP, CheckpointKind.CHILD)
+    return {
+        "attempts": show_attempts(look, call.attempts),
+        "undos": show_attempts(look, call.undos),
+        "undo_anchor": anchor_of(call.undos[-1].key) if call.undos else "",
+        "left_out": call.attempts[0].attempt - 1,
+        "arguments": show_input(look, last),
+        "action": last.action if is_path else "",
+        "compensation": last.compensation,
+        # A child's is its execution's id.
+        "idempotency_key": "" if call.kind is CheckpointKind.CHILD else last.idempotency_key,
+    }
 
 
-def _show_attempt(look: Look, row: Checkpoint, former: Checkpoint | None) -> Attempt:
-    return Attempt(
-        id=f"{anchor_of(row.key)}-{row.attempt}",
-        number=row.attempt,
-        badge=_badge_of(look, row),
-        started=show_instant(row.started_at, look.now),
-        waited=_lasts(former.completed_at, row.started_at) if former else "",
-        ran=_lasts(row.started_at, row.completed_at),
-        retry_at=show_instant(row.retry_at, look.now),
-        error=show_error(row.error, may_see_payloads=look.may_see_payloads),
-        result=_show(look, row, "step-result", row.output),
+_NOTHING_RECORDED: dict[str, Any] = {
+    "attempts": (),
+    "undos": (),
+    "undo_anchor": "",
+    "left_out": 0,
+    "arguments": None,
+    "action": "",
+    "compensation": "",
+    "idempotency_key": "",
+}
+
+
+def _kind_of(place: Place) -> str:
+    if place.is_group:
+        return str(RACE_WORD if is_race(place) else CALL_WORDS[CheckpointKind.GROUP])
+    return str(CALL_WORDS[place.call.kind] if place.call is not None else BRANCH_WORD)
+
+
+def _badge_of_open(look: Look, place: Place) -> Badge:
+    """Return the badge of a group that is not decided, or of a branch that is a body."""
+    status = branch_status(place)
+    if status is not None:
+        return BRANCH_BADGES[status]
+    return badges.badge_of(look.execution) if look.execution.is_terminal else UNDER_WAY
+
+
+def _list_branches(place: Place, present: set[str]) -> Iterator[Branch]:
+    record = read_group(place.call.last) if place.call is not None else None
+    for name, status in record.statuses.items() if record else ():
+        key = f"{place.key}/{name}"
+        yield Branch(
+            name=name,
+            anchor=anchor_of(key) if key in present else "",
+            outcome=str(BRANCH_WORDS[status]),
+            decided=record is not None and name == record.by,
+        )
+
+
+def _show_map(look: Look, call: Call) -> ShownMap | None:
+    count = look.maps.get(call.key)
+    if count is None:
+        return None
+    tab = Tab.CHILDREN if count.are_children else Tab.STEPS
+    has_any = count.ended + count.open > 0
+    return ShownMap(
+        count=count,
+        text=count.say(),
+        url=look.links.to_tab(tab, of=call.key) if has_any else "",
+        failed_url=look.links.to_tab(tab, of=call.key, only="failed") if count.failed else "",
     )
 
 
-def _badge_of(look: Look, row: Checkpoint) -> Badge:
-    return badge_of_attempt(row, is_running=is_running(look.execution, look.now))
-
-
-def _show(look: Look, row: Checkpoint, part: str, text: str | None) -> ShownPayload | None:
-    # None too for who may not see payloads: they were not read.
-    if not text:
+def _show_child(look: Look, call: Call) -> ShownChild | None:
+    child_id = child_id_of(call.last)
+    if child_id is None:
         return None
-    return show_payload(text, _to_download(look, row, part, text), limit=MAX_SHOWN_OF_MANY)
+    child: Execution | None = look.children.get(child_id)
+    return ShownChild(
+        id=str(child_id),
+        url=look.links.to_execution(child_id) if child is not None else "",
+        workflow=call.last.action or _("unknown"),
+        badge=badges.badge_of(child) if child is not None else None,
+    )
 
 
-def _show_arguments(look: Look, row: Checkpoint) -> ShownPayload | None:
-    if not row.input:
-        return None
-    url = _to_download(look, row, "arguments", row.input)
-    return show_arguments(row.input, row.action, url, limit=MAX_SHOWN_OF_MANY)
-
-
-def _to_download(look: Look, row: Checkpoint, part: str, text: str) -> str:
-    # What is seen at a glance need not be downloaded.
-    is_short = len(text) <= _SHORT
-    return "" if is_short else look.links.to_payload(part, key=row.key, attempt=str(row.attempt))
-
-
-def _lasts(begin: datetime | None, end: datetime | None) -> str:
-    return say_duration(end - begin) if begin is not None and end is not None else ""
+def _fork_url(look: Look, place: Place) -> str:
+    # Forked from inside, a group is made again as a whole: its own link says it.
+    if Action.FORK not in look.actions or place.depth:
+        return ""
+    if place.call is not None and place.call.kind is CheckpointKind.UNDO:
+        return ""
+    return look.links.to_act(Action.FORK, key=place.key)

@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.formats import localize
 from django.utils.translation import gettext_lazy as _
 
+from durable_django.admin.page.children import list_shown_children
 from durable_django.admin.page.history import show_history
 from durable_django.admin.page.look import Look, Tab
 from durable_django.admin.page.mailbox import show_signals, show_timers
@@ -21,7 +22,8 @@ from durable_django.admin.page.rows import (
     list_losses,
     load_payloads,
 )
-from durable_django.admin.page.steps import list_steps
+from durable_django.admin.page.steps import list_shown_items, list_steps
+from durable_django.admin.page.tasks import has_tasks, list_shown_tasks
 from durable_django.control.graph.graph import build_graph
 from durable_django.control.graph.mermaid import to_mermaid
 from durable_django.control.payloads.redaction import redact_text
@@ -31,6 +33,8 @@ from durable_django.control.timeline.timeline import build_timeline
 _NAMES = {
     Tab.TIMELINE: _("Timeline"),
     Tab.STEPS: _("Steps"),
+    Tab.CHILDREN: _("Children"),
+    Tab.TASKS: _("Tasks"),
     Tab.SIGNALS: _("Signals"),
     Tab.TIMERS: _("Timers"),
     Tab.HISTORY: _("History"),
@@ -58,6 +62,7 @@ def list_tabs(look: Look) -> list[TabLink]:
         Tab.STEPS: _say_count(records.calls, is_cut=records.is_cut),
         Tab.SIGNALS: _say_count(len(records.signals), is_cut=len(records.signals) == MAX_ROWS),
         Tab.TIMERS: _say_count(len(records.timers), is_cut=len(records.timers) == MAX_ROWS),
+        Tab.CHILDREN: _say_count(look.family.count, is_cut=False),
     }
     return [
         TabLink(
@@ -67,7 +72,15 @@ def list_tabs(look: Look) -> list[TabLink]:
             is_open=tab is look.tab,
         )
         for tab, name in _NAMES.items()
+        if tab is look.tab or _has_any(look, tab)
     ]
+
+
+def _has_any(look: Look, tab: Tab) -> bool:
+    """Say whether the tab is worth its place: few have children, and few ask somebody."""
+    if tab is Tab.CHILDREN:
+        return bool(look.family.count)
+    return tab is not Tab.TASKS or has_tasks(look)
 
 
 def _say_count(count: int, *, is_cut: bool) -> str:
@@ -87,15 +100,26 @@ def _build_timeline(look: Look) -> dict[str, Any]:
         look.records.signals,
         look.now,
         events=list_losses(look.row),
+        maps=look.maps,
+        children=look.children,
         describe_error=redact_text,
     )
     step_url = look.links.to_tab(Tab.STEPS)
-    return {"drawing": draw_timeline(timeline, step_url=step_url), "step_url": step_url}
+    drawing = draw_timeline(timeline, step_url=step_url, url_of=look.links.to_execution)
+    return {"drawing": drawing, "step_url": step_url}
 
 
 def _build_graph(look: Look) -> dict[str, Any]:
-    graph = build_graph(look.execution, look.records.attempts, look.records.timers, now=look.now)
+    graph = build_graph(
+        look.execution,
+        look.records.attempts,
+        look.records.timers,
+        now=look.now,
+        maps=look.maps,
+        children=look.children,
+    )
     return {
+        "child_urls": {one: look.links.to_execution(one) for one in look.children},
         "graph": graph,
         "mermaid": to_mermaid(graph),
         "step_url": look.links.to_tab(Tab.STEPS),
@@ -103,7 +127,37 @@ def _build_graph(look: Look) -> dict[str, Any]:
 
 
 def _build_steps(look: Look) -> dict[str, Any]:
+    if look.of:
+        items, count = list_shown_items(look)
+        return {"items": items, "pages": turn_pages(look, count), **_narrowing(look)}
     return {"steps": list_steps(look), "pages": turn_pages(look, look.records.last_position)}
+
+
+def _build_children(look: Look) -> dict[str, Any]:
+    children, count = list_shown_children(look)
+    return {"children": children, "pages": turn_pages(look, count), **_narrowing(look)}
+
+
+def _build_tasks(look: Look) -> dict[str, Any]:
+    tasks, count = list_shown_tasks(look)
+    return {"tasks": tasks, "pages": turn_pages(look, count)}
+
+
+def _narrowing(look: Look) -> dict[str, Any]:
+    """Return what the list is narrowed to, and the ways to more and to less of it."""
+    if not look.of and not look.only_failed:
+        return {"narrowed": None}
+    count = look.maps.get(look.of)
+    return {
+        "narrowed": {
+            "of": look.of,
+            "only_failed": look.only_failed,
+            "count": count.say() if count else "",
+            "all_url": look.links.to_tab(look.tab, of=look.of),
+            "failed_url": look.links.to_tab(look.tab, of=look.of, only="failed"),
+            "back_url": look.links.to_tab(look.tab),
+        }
+    }
 
 
 def _build_signals(look: Look) -> dict[str, Any]:
@@ -143,4 +197,6 @@ _BUILDERS: Mapping[Tab, Callable[[Look], dict[str, Any]]] = {
     Tab.PAYLOADS: _build_payloads,
     Tab.RELATED: _build_related,
     Tab.GRAPH: _build_graph,
+    Tab.CHILDREN: _build_children,
+    Tab.TASKS: _build_tasks,
 }

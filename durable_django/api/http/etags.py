@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -17,27 +18,45 @@ from rest_framework.request import Request
 from durable_django.api.http.problems import PRECONDITION_FAILED, ProblemError
 from durable_django.conf import settings
 from durable_django.control.actions import allowed_actions
+from durable_django.control.family import sum_up_children
 from durable_django.control.permissions import Permission, allows
 from durable_django.control.scope import find_visible
 from durable_django.control.versioning import version_of
-from durable_django.domain.status import ExecutionStatus
+from durable_django.domain.status import ExecutionStatus, WaitKind
 from durable_django.models import WorkflowExecution
 from durable_django.runtime import engine
 
 #: How long a client may leave off before it looks again, in seconds.
 POLL_AFTER = "Durable-Poll-After"
 _SOONEST, _LATEST = 2, 60
+#: What ends these waits may come at any time.
+_FROM_OUTSIDE = frozenset(
+    {
+        WaitKind.SIGNAL.value,
+        WaitKind.EVENT.value,
+        WaitKind.CHILD.value,
+        WaitKind.MAP.value,
+        WaitKind.TASK.value,
+        WaitKind.SEVERAL.value,
+    }
+)
 _LENGTH = 32
 
 
-def tag_of(request: Request, execution: WorkflowExecution) -> str:
+def tag_of(request: Request, execution: WorkflowExecution, *, with_children: bool = False) -> str:
     """Return the entity tag of an execution as this user sees it, with its quotes; one query.
 
     Strong: it changes with whatever is stored of the execution, and with what the user may see of
-    it and do to it.
+    it and do to it; with one query more, also with its children.
     """
     sees = allows(request.user, Permission.PAYLOADS)
-    facts = (version_of(execution), sees, allowed_actions(request.user, execution))
+    facts: tuple[Any, ...] = (
+        version_of(execution),
+        sees,
+        allowed_actions(request.user, execution),
+    )
+    if with_children:
+        facts = (*facts, sum_up_children(request.user, execution.pk))
     return f'"{sha256(repr(facts).encode()).hexdigest()[:_LENGTH]}"'
 
 
@@ -84,7 +103,7 @@ def poll_after(execution: WorkflowExecution) -> int | None:
         return None
     if status in (ExecutionStatus.PAUSED, ExecutionStatus.PARKED):
         return _LATEST
-    if status is ExecutionStatus.SUSPENDED and execution.waiting_kind != "signal":
+    if status is ExecutionStatus.SUSPENDED and execution.waiting_kind not in _FROM_OUTSIDE:
         return _until(execution.wake_at)
     return _SOONEST
 

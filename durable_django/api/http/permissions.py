@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from rest_framework.permissions import BasePermission
@@ -24,9 +25,7 @@ class DurablePermission(BasePermission):
             return _is_for_all(view, request) and not _can(view, method)
         if rule.is_public:
             return True
-        return _is_logged_in(request) and all(
-            allows(request.user, permission) for permission in rule.permissions
-        )
+        return _is_logged_in(request) and rule.is_met(partial(allows, request.user))
 
 
 def _is_for_all(view: Any, request: Request) -> bool:

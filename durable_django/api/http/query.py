@@ -80,7 +80,7 @@ def _read(texts: list[str], parameter: QueryParameter) -> Any:
     if len(texts) > 1 and not parameter.is_repeatable:
         raise invalid_parameter(parameter.name, "It is given more than once.")
     try:
-        values = [parameter.parse(_checked(text)) for text in texts]
+        values = [parameter.parse(_checked(text, parameter.schema)) for text in texts]
     except ValueError as error:
         raise invalid_parameter(parameter.name, error) from None
     if parameter.is_repeatable:
@@ -88,8 +88,11 @@ def _read(texts: list[str], parameter: QueryParameter) -> Any:
     return values[0] if values else parameter.default
 
 
-def _checked(text: str) -> str:
+def _checked(text: str, schema: Mapping[str, Any]) -> str:
     # PostgreSQL stores no NUL, and refuses to compare with one.
     if "\0" in text:
         raise ValueError("It holds a NUL character.")
+    least, most = schema.get("minLength", 0), schema.get("maxLength")
+    if len(text) < least or (most is not None and len(text) > most):
+        raise ValueError(f"It has {least} to {most or 'any number of'} characters.")
     return text

@@ -21,6 +21,8 @@ from durable_django.api.http.problems import handle_problem
 from durable_django.api.http.query import QueryParameter, read_query
 from durable_django.api.http.throttles import DurableThrottle
 
+_WITH_BODY = frozenset({"POST", "PATCH"})
+
 
 class HeaderNegotiation(DefaultContentNegotiation):
     """Chooses by the Accept header alone: `?format=` is a parameter like any other."""
@@ -43,7 +45,7 @@ class DurableView(APIView):
     #: Our own document describes them (`openapi`); the project's would, by its own settings.
     schema = None
     versioning_class = None
-    http_method_names = ["get", "post", "delete", "head"]  # noqa: RUF012 -- as Django declares it
+    http_method_names = ["get", "post", "patch", "delete", "head"]  # noqa: RUF012 -- as Django declares it
 
     #: By method in capitals; given by the URL table.
     rules: Mapping[str, Any] = {}
@@ -80,7 +82,7 @@ class DurableView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Let the request in, or raise why not; then read its query."""
         super().initial(request, *args, **kwargs)
-        if request.method == "POST":
+        if request.method in _WITH_BODY:
             check_length(request._request)  # noqa: SLF001 -- its headers and stream, unread
         self.query = self.read_query(request)
 

@@ -169,6 +169,7 @@ def _represent_plan(plan: ForkPlan) -> dict[str, Any]:
         "from_step": plan.from_step,
         "reused": list(plan.reused),
         "again": list(plan.again),
+        "group": plan.group,
     }
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from durable_django.api.bodies import StartBody
-from durable_django.api.finding import FILTERS, load_visible, reload, to_criteria
+from durable_django.api.finding import FILTERS, load_visible, reload, to_criteria, to_statuses
 from durable_django.api.http.describing import describe
 from durable_django.api.http.etags import POLL_AFTER, is_known, poll_after, tag_of
 from durable_django.api.http.idempotency import once
@@ -25,15 +29,22 @@ from durable_django.api.representing import (
 )
 from durable_django.api.serializers import (
     AttemptPageSerializer,
-    ExecutionDetailSerializer,
     ExecutionPageSerializer,
     ResultSerializer,
     TimerPageSerializer,
     WholeExecutionSerializer,
 )
 from durable_django.api.starting import start
-from durable_django.api.views.parts import PARTS, Part, first_page_of, page_of
-from durable_django.control.finding.matching import matching
+from durable_django.api.task_serializers import ExecutionWithTasksSerializer
+from durable_django.api.views.parts import (
+    PARTS,
+    Part,
+    first_page_of,
+    list_children,
+    list_items,
+    page_of,
+)
+from durable_django.control.finding.matching import Criteria, matching
 from durable_django.control.payloads.payload_view import payload_json
 from durable_django.control.permissions import Permission, allows
 from durable_django.control.scope import visible_executions
@@ -41,6 +52,8 @@ from durable_django.domain.status import ExecutionStatus
 from durable_django.models import WorkflowExecution
 
 _PAYLOADS = ("input", "output")
+_ANY_PART = "|".join(PARTS)
+_MAX_CALL_KEY = 500
 
 
 def _to_includes(text: str) -> list[str]:
@@ -96,11 +109,8 @@ class ExecutionView(DurableView):
     query_parameters = (
         QueryParameter(
             name="include",
-            description="Some of `steps`, `signals`, `timers`, with commas between.",
-            schema={
-                "type": "string",
-                "pattern": "^(steps|signals|timers)(,(steps|signals|timers))*$",
-            },
+            description=f"Some of {', '.join(f'`{one}`' for one in PARTS)}, with commas between.",
+            schema={"type": "string", "pattern": f"^({_ANY_PART})(,({_ANY_PART}))*$"},
             parse=_to_includes,
             default=[],
         ),
@@ -111,7 +121,7 @@ class ExecutionView(DurableView):
         operation_id="executions_retrieve",
         summary="Look at an execution; poll it with If-None-Match.",
         tag="executions",
-        answers={200: ExecutionDetailSerializer, 304: None},
+        answers={200: ExecutionWithTasksSerializer, 304: None},
         problems=(404,),
         headers={
             "If-None-Match": "The ETag of the version you have: the answer is 304 if it holds."
@@ -131,7 +141,8 @@ class ExecutionView(DurableView):
     def _look(self, request: Request, execution_id: str) -> tuple[WorkflowExecution, str]:
         def look() -> tuple[WorkflowExecution, str]:
             execution = load_visible(request, execution_id)
-            return execution, tag_of(request, execution)
+            includes_children = "children" in self.query["include"]
+            return execution, tag_of(request, execution, with_children=includes_children)
 
         if not self.query["wait"]:
             return look()
@@ -174,7 +185,7 @@ class PartView(DurableView):
     """A list that belongs to an execution."""
 
     part: Part
-    query_parameters = PAGE_PARAMETERS
+    query_parameters: ClassVar[Sequence[QueryParameter]] = PAGE_PARAMETERS
 
     def list_part(self, request: Request, execution_id: str) -> Response:
         """Return a page of it."""
@@ -186,17 +197,63 @@ class StepsView(PartView):
     """The steps of an execution, attempt by attempt."""
 
     part = PARTS["steps"]
+    query_parameters = (
+        *PAGE_PARAMETERS,
+        QueryParameter(
+            name="map",
+            description="The key of a map: its items, which are not among the others.",
+            schema={"type": "string", "minLength": 1, "maxLength": _MAX_CALL_KEY},
+        ),
+    )
 
     @describe(
         operation_id="executions_steps",
-        summary="Every attempt of every durable call, oldest first.",
+        summary="Every attempt of every durable call, or of the items of a map, oldest first.",
         tag="executions",
         answers={200: AttemptPageSerializer},
         problems=(404,),
     )
     def get(self, request: Request, execution_id: str) -> Response:
         """Return a page of them."""
-        return self.list_part(request, execution_id)
+        if self.query["map"] is None:
+            return self.list_part(request, execution_id)
+        execution = load_visible(request, execution_id)
+        items = replace(self.part, rows=lambda _, own: list_items(own, self.query["map"]))
+        return Response(page_of(request, items, execution, self.query))
+
+
+class ChildrenView(PartView):
+    """The executions that an execution started."""
+
+    part = PARTS["children"]
+    query_parameters = (
+        *PAGE_PARAMETERS,
+        QueryParameter(
+            name="call",
+            description="The key of a call or a map: those that it started.",
+            schema={"type": "string", "minLength": 1, "maxLength": _MAX_CALL_KEY},
+        ),
+        *(parameter for parameter in FILTERS if parameter.name == "status"),
+    )
+
+    @describe(
+        operation_id="executions_children",
+        summary="The children that you may see, oldest first.",
+        tag="executions",
+        answers={200: ExecutionPageSerializer},
+        problems=(404,),
+    )
+    def get(self, request: Request, execution_id: str) -> Response:
+        """Return a page of them."""
+        execution = load_visible(request, execution_id)
+        call, statuses = self.query["call"] or "", to_statuses(self.query["status"])
+        part = replace(
+            self.part,
+            rows=lambda _, own: matching(
+                list_children(request, own, call), Criteria(statuses=statuses)
+            ),
+        )
+        return Response(page_of(request, part, execution, self.query))
 
 
 class TimersView(PartView):

@@ -15,6 +15,7 @@ from durable_django.api.http.viewset import DurableView
 from durable_django.api.representing import instant
 from durable_django.api.serializers import HistoryPageSerializer
 from durable_django.control.history.history import HistoryEntry, build_history
+from durable_django.control.items import count_items
 from durable_django.control.payloads.redaction import redact, redact_text
 from durable_django.domain.event import Event
 from durable_django.runtime import engine
@@ -49,12 +50,14 @@ class HistoryView(DurableView):
 def _load_history(execution_id: UUID) -> list[HistoryEntry]:
     store = engine().store
     events: list[Event] = store.list_events(execution_id, after=0, limit=MAX_EVENTS)
+    calls = store.list_calls(execution_id)
     return build_history(
         store.load_execution(execution_id),
-        store.list_checkpoints(execution_id),
+        calls,
         store.list_timers(execution_id),
         store.list_signals(execution_id),
         events,
+        maps=count_items(execution_id, calls),
         describe_error=redact_text,
     )
 
@@ -68,9 +71,11 @@ def _represent(entry: HistoryEntry) -> dict[str, Any]:
         "error": entry.error,
         "actor": entry.actor,
         "actor_kind": entry.actor_kind,
+        "actor_id": entry.actor_id,
         "reason": redact_text(entry.reason),
         "event_id": entry.event_id,
         "signal_id": str(entry.signal_id) if entry.signal_id else None,
+        "child_id": str(entry.child_id) if entry.child_id else None,
         "due_at": instant(entry.due_at),
         "is_approximate": entry.is_approximate,
         "details": redact(entry.details),

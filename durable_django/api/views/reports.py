@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -15,8 +16,10 @@ from durable_django.api.http.describing import describe
 from durable_django.api.http.negotiation import AlwaysJson
 from durable_django.api.http.query import QueryParameter, one_of
 from durable_django.api.http.viewset import DurableView
+from durable_django.control.family import find_visible_executions
 from durable_django.control.graph.graph import Graph, NodeKind, build_graph, graph_json
 from durable_django.control.graph.mermaid import to_mermaid
+from durable_django.control.items import count_items
 from durable_django.control.payloads.redaction import redact_text
 from durable_django.control.timeline.timeline import (
     MAX_EVENTS,
@@ -27,6 +30,9 @@ from durable_django.control.timeline.timeline import (
     build_timeline,
     timeline_json,
 )
+from durable_django.control.waiting import child_id_of
+from durable_django.domain.checkpoint import Checkpoint
+from durable_django.domain.execution import Execution
 from durable_django.runtime import engine
 
 MERMAID_TYPE = "text/plain"
@@ -61,6 +67,10 @@ class RowSerializer(serializers.Serializer[Any]):
     marks = MarkSerializer(many=True)
     summary = serializers.CharField(allow_blank=True)
     calls = serializers.IntegerField()
+    depth = serializers.IntegerField(help_text="How deep it stands among branches; 0: in the body.")
+    execution_id = serializers.UUIDField(
+        allow_null=True, help_text="Of a child that you may see: its execution."
+    )
 
 
 class TimelineSerializer(serializers.Serializer[Any]):
@@ -86,7 +96,8 @@ class TimelineView(DurableView):
     )
     def get(self, request: Request, execution_id: str) -> Response:
         """Return it."""
-        return Response(timeline_json(_load_timeline(load_visible(request, execution_id).pk)))
+        execution = load_visible(request, execution_id)
+        return Response(timeline_json(_load_timeline(request, execution.pk)))
 
 
 class NodeSerializer(serializers.Serializer[Any]):
@@ -100,6 +111,10 @@ class NodeSerializer(serializers.Serializer[Any]):
     attempts = serializers.IntegerField()
     calls = serializers.IntegerField()
     took = serializers.FloatField(allow_null=True, help_text="In seconds.")
+    items = serializers.CharField(allow_blank=True, help_text="Of a map: how far its items are.")
+    execution_id = serializers.UUIDField(
+        allow_null=True, help_text="Of a child that you may see: its execution."
+    )
 
 
 class EdgeSerializer(serializers.Serializer[Any]):
@@ -134,7 +149,7 @@ class GraphView(DurableView):
 
     @describe(
         operation_id="executions_graph",
-        summary="What the execution did, as a chain of calls: JSON or a Mermaid flowchart.",
+        summary="What the execution did, as calls one after another: JSON or a Mermaid flowchart.",
         tag="executions",
         answers={200: GraphSerializer},
         problems=(404,),
@@ -142,7 +157,7 @@ class GraphView(DurableView):
     )
     def get(self, request: Request, execution_id: str) -> HttpResponseBase:
         """Return it."""
-        graph = _load_graph(load_visible(request, execution_id).pk)
+        graph = _load_graph(request, load_visible(request, execution_id).pk)
         if self.query["format"] == "json":
             return Response(graph_json(graph))
         # Text that no browser takes for a page.
@@ -152,26 +167,37 @@ class GraphView(DurableView):
         )
 
 
-def _load_graph(execution_id: UUID) -> Graph:
+def _load_graph(request: Request, execution_id: UUID) -> Graph:
     """Return the graph of an execution."""
     store = engine().store
+    calls = store.list_calls(execution_id)
     return build_graph(
         store.load_execution(execution_id),
-        store.list_checkpoints(execution_id),
+        calls,
         store.list_timers(execution_id),
         now=store.now(),
+        maps=count_items(execution_id, calls),
+        children=_find_children(request, calls),
     )
 
 
-def _load_timeline(execution_id: UUID) -> Timeline:
+def _find_children(request: Request, calls: Sequence[Checkpoint]) -> dict[UUID, Execution]:
+    ids = {child_id for row in calls if (child_id := child_id_of(row)) is not None}
+    return find_visible_executions(request.user, ids)
+
+
+def _load_timeline(request: Request, execution_id: UUID) -> Timeline:
     """Return the timeline of an execution, its errors redacted."""
     store = engine().store
+    calls = store.list_calls(execution_id)
     return build_timeline(
         store.load_execution(execution_id),
-        store.list_checkpoints(execution_id),
+        calls,
         store.list_timers(execution_id),
         store.list_signals(execution_id),
         store.now(),
         events=store.list_events(execution_id, after=0, limit=MAX_EVENTS),
+        maps=count_items(execution_id, calls),
+        children=_find_children(request, calls),
         describe_error=redact_text,
     )

@@ -1,4 +1,4 @@
-"""Signals: list an execution's, send it one, by its id or by its workflow and key."""
+"""Signals: list an execution's, send it one, by its id or its key; broadcast an event to many."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from durable_django.api.bodies import KeyedSignalBody, SignalBody
+from durable_django.api.bodies import BroadcastBody, KeyedSignalBody, SignalBody
 from durable_django.api.finding import load_visible
 from durable_django.api.http.describing import describe
 from durable_django.api.http.etags import unless_changed
@@ -18,7 +18,11 @@ from durable_django.api.http.problems import TOO_MANY_SIGNALS, ProblemError, exe
 from durable_django.api.http.strict import read_body_as
 from durable_django.api.http.viewset import DurableView
 from durable_django.api.representing import instant
-from durable_django.api.serializers import AcceptedSignalSerializer, SignalPageSerializer
+from durable_django.api.serializers import (
+    AcceptedSignalSerializer,
+    BroadcastSerializer,
+    SignalPageSerializer,
+)
 from durable_django.api.views.executions import PartView
 from durable_django.api.views.parts import PARTS
 from durable_django.control.acting import Acting
@@ -82,12 +86,33 @@ class KeyedSignalView(DurableView):
         body = read_body_as(KeyedSignalBody, request)
         execution = (
             visible_executions(request.user)
-            .filter(workflow_name=body["workflow"], key=body["key"])
+            .filter(workflow_name=body["workflow"], key=body["key"], holds_key=True)
             .first()
         )
         if execution is None:
             raise execution_not_found()
         return _send(request, execution, body)
+
+
+class BroadcastView(DurableView):
+    """Events for whoever waits for them."""
+
+    @describe(
+        operation_id="events_broadcast",
+        summary="Broadcast an event to every execution that waits for it now.",
+        tag="signals",
+        body=BroadcastBody,
+        answers={202: BroadcastSerializer},
+    )
+    @once
+    def post(self, request: Request) -> Response:
+        """Broadcast it, as far as the user may see; nobody who comes later hears of it."""
+        body = read_body_as(BroadcastBody, request)
+        key = body.get("key", "")
+        reached = Acting(request.user, body["reason"]).broadcast(
+            body["name"], body["payload"], key=key
+        )
+        return Response({"name": body["name"], "key": key, "reached": reached}, status=202)
 
 
 def _send(request: Request, execution: WorkflowExecution, body: dict[str, Any]) -> Response:

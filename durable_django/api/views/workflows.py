@@ -12,7 +12,7 @@ from durable_django.api.http.describing import describe
 from durable_django.api.http.links import link_to
 from durable_django.api.http.problems import UNKNOWN_WORKFLOW, ProblemError
 from durable_django.api.http.viewset import DurableView
-from durable_django.api.serializers import WorkflowDetailSerializer, WorkflowListSerializer
+from durable_django.api.workflow_serializers import WorkflowDetailSerializer, WorkflowListSerializer
 from durable_django.control.inputs.signatures import input_schema
 from durable_django.domain.definition import WorkflowDefinition
 from durable_django.runtime import engine

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from durable_django.control.actions import Action, is_possible
 from durable_django.control.calls import is_held
-from durable_django.control.explaining.stops import find_failed_call, say_list
+from durable_django.control.explaining.stops import find_failed_call, list_to_undo, say_list
 from durable_django.control.explaining.values import Case, Offer
-from durable_django.domain.status import CheckpointStatus, WaitKind
+from durable_django.control.waiting import CurrentWait
+from durable_django.domain.status import CheckpointStatus, ParentClosePolicy, WaitKind
 
 
 def describe_acts(case: Case) -> Iterator[Offer]:
@@ -35,29 +37,41 @@ def _describe_signal(case: Case) -> str:
 
 def _describe_firing(case: Case) -> str:
     """Return what firing does; nothing if there is no timer that is still to come."""
-    wait = case.wait
-    if wait is None or wait.until is None or wait.until <= case.now:
-        return ""
-    said = {"name": wait.key, "at": case.say(wait.until)}
-    if wait.kind is WaitKind.SIGNAL:
-        return _("The wait for %(name)s times out now instead of %(at)s.") % said
-    if wait.kind is WaitKind.RETRY:
-        return _("The next attempt of %(name)s begins now instead of %(at)s.") % said
-    return _("The sleep %(name)s is over now instead of %(at)s.") % said
+    ahead = [wait for wait in case.waits if wait.until is not None and wait.until > case.now]
+    # An item has a timer of its own, and a task's is an act on the task.
+    others = (WaitKind.MAP, WaitKind.TASK)
+    return " ".join(_say_firing(case, wait) for wait in ahead if wait.kind not in others)
+
+
+def _say_firing(case: Case, wait: CurrentWait) -> str:
+    said = {"name": wait.key, "at": case.say(wait.until) if wait.until else ""}
+    return str(_FIRED.get(wait.kind, _TIMED_OUT)) % said
 
 
 def _describe_cancel(case: Case) -> str:
-    undone = [call.key for call in reversed(case.calls) if call.is_to_undo]
-    if undone:
-        text = _("It undoes %(calls)s, in this order, and ends as cancelled.")
-        effect = text % {"calls": say_list(undone)}
-    else:
-        effect = _("It ends as cancelled; there is nothing to undo.")
+    undone = list_to_undo(case)
+    effect = _say_cancel(undone)
+    if any(_ends_with_parent(case, wait) for wait in case.waits):
+        effect += " " + _("Its children that have not ended are cancelled with it.")
     return _at_next_call(case, effect)
 
 
+def _ends_with_parent(case: Case, wait: CurrentWait) -> bool:
+    child = case.children.get(wait.child_id) if wait.child_id is not None else None
+    is_closed = child is not None and child.on_parent_close is ParentClosePolicy.CANCEL
+    count = case.maps.get(wait.name) if wait.kind is WaitKind.MAP else None
+    return is_closed or (count is not None and count.are_children)
+
+
+def _say_cancel(undone: list[str]) -> str:
+    if undone:
+        text = _("It undoes %(calls)s, in this order, and ends as cancelled.")
+        return text % {"calls": say_list(undone)}
+    return _("It ends as cancelled; there is nothing to undo.")
+
+
 def _describe_termination(case: Case) -> str:
-    undone = [call.key for call in case.calls if call.is_to_undo]
+    undone = list_to_undo(case)[::-1]
     if undone:
         text = _("It ends as cancelled and undoes nothing: %(calls)s stay done.")
         effect = text % {"calls": say_list(undone)}
@@ -88,7 +102,7 @@ def _describe_retry(case: Case) -> str:
     # One that has ended has nothing left to undo: it runs again.
     is_undoing = case.execution.ending is not None and not case.execution.is_terminal
     if is_undoing:
-        left = [call.key for call in reversed(case.calls) if call.is_to_undo]
+        left = list_to_undo(case)
         text = _("It goes on undoing. Left: %(calls)s.")
         return text % {"calls": say_list(left) or _("nothing")}
     failed = find_failed_call(case)
@@ -114,6 +128,15 @@ def _describe_fork(_case: Case) -> str:
     )
 
 
+_FIRED = {
+    WaitKind.TIMER: _lazy("The sleep %(name)s is over now instead of %(at)s."),
+    WaitKind.RETRY: _lazy("The next attempt of %(name)s begins now instead of %(at)s."),
+    WaitKind.POLL: _lazy("The check %(name)s is made now instead of %(at)s."),
+    WaitKind.CHILD: _lazy(
+        "The wait for child %(name)s times out now instead of %(at)s, and the child is cancelled."
+    ),
+}
+_TIMED_OUT = _lazy("The wait for %(name)s times out now instead of %(at)s.")
 _SETTLED = (CheckpointStatus.COMPLETED, CheckpointStatus.FAILED)
 _EFFECTS: dict[Action, Callable[[Case], str]] = {
     Action.SIGNAL: _describe_signal,

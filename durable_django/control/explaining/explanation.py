@@ -8,17 +8,20 @@ passes through the hook `describe_error`: callers redact.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from durable_django.control.calls import find_current_wait, group_calls, is_held
+from durable_django.control.calls import group_calls, is_held
 from durable_django.control.explaining.acts import describe_acts
 from durable_django.control.explaining.facts import list_facts
 from durable_django.control.explaining.held import explain_held
+from durable_django.control.explaining.parts import list_waited
 from durable_django.control.explaining.stops import (
     explain_cancelled,
     explain_completed,
@@ -26,16 +29,28 @@ from durable_django.control.explaining.stops import (
     explain_parked,
     explain_paused,
 )
-from durable_django.control.explaining.values import Answer, Case, Explanation, Fact, Offer
+from durable_django.control.explaining.values import (
+    Answer,
+    Case,
+    Explanation,
+    Fact,
+    Offer,
+    Waited,
+)
 from durable_django.control.explaining.waits import explain_waiting
+from durable_django.control.items import ItemCount
+from durable_django.control.waiting import find_current_wait, list_current_waits
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.error_record import ErrorRecord
 from durable_django.domain.execution import Execution
+from durable_django.domain.limit import LimitFigures
 from durable_django.domain.signal import Signal
 from durable_django.domain.status import ExecutionStatus
+from durable_django.domain.task import Task
 from durable_django.domain.timer import Timer
+from durable_django.domain.work_queue import QueueControl
 
-__all__ = ["Explanation", "Fact", "Offer", "explain", "explanation_json"]
+__all__ = ["Explanation", "Fact", "Offer", "Waited", "explain", "explanation_json"]
 
 _STOPPED: dict[ExecutionStatus, Callable[[Case], Answer]] = {
     ExecutionStatus.COMPLETED: explain_completed,
@@ -46,16 +61,25 @@ _STOPPED: dict[ExecutionStatus, Callable[[Case], Answer]] = {
 }
 
 
-def explain(
+def explain(  # noqa: PLR0913 -- all that is stored of it
     execution: Execution,
     checkpoints: Sequence[Checkpoint],
     timers: Sequence[Timer],
     signals: Sequence[Signal],
     now: datetime,
     *,
+    tasks: Sequence[Task] = (),
+    children: Mapping[UUID, Execution] = MappingProxyType({}),
+    maps: Mapping[str, ItemCount] = MappingProxyType({}),
+    limit: LimitFigures | None = None,
+    control: QueueControl | None = None,
     describe_error: Callable[[str], str] = str,
 ) -> Explanation:
     """Explain an execution as it stands at the store's `now` (aware).
+
+    `tasks` are its human tasks; they are needed only if it waits for one. `children` are those
+    that it waits for and that may be seen; `maps` says how far its maps have come. `limit` is
+    needed only if it is held back, and `control`, its queue's, only if it is due.
 
     `describe_error` turns the message of an error, and the reason of a cancel, into what may be
     shown of it.
@@ -69,8 +93,14 @@ def explain(
         signals=signals,
         now=now,
         wait=find_current_wait(execution, calls, timers),
+        waits=list_current_waits(execution, calls, timers),
         error=ErrorRecord.from_text(execution.error) if execution.error else None,
         describe_error=describe_error,
+        tasks=tasks,
+        children=children,
+        maps=maps,
+        limit=limit,
+        control=control,
     )
     answer = _answer(case)
     return Explanation(
@@ -83,6 +113,7 @@ def explain(
         is_late=answer.is_late,
         actions=tuple(describe_acts(case)),
         facts=tuple(list_facts(case)),
+        waits=tuple(list_waited(case)),
     )
 
 
@@ -94,6 +125,10 @@ def explanation_json(explanation: Explanation) -> dict[str, Any]:
     } | {
         "actions": [asdict(offer) for offer in explanation.actions],
         "facts": [asdict(fact) for fact in explanation.facts],
+        "waits": [
+            asdict(one) | {"until": one.until.isoformat() if one.until else None}
+            for one in explanation.waits
+        ],
     }
 
 

@@ -11,16 +11,24 @@ from durable_django.control.explaining.stops import (
     failure_of,
     find_failed_call,
     is_business,
+    list_to_undo,
     say_list,
 )
+from durable_django.control.explaining.tasks import facts_of_task
 from durable_django.control.explaining.values import Case, Fact
+from durable_django.control.wording import say_mailbox
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.status import CheckpointStatus, SignalStatus
 
 
 def list_facts(case: Case) -> Iterator[Fact]:
     """Yield what bears on where the execution stands; values are never empty."""
-    found = (*_about_the_call(case), *_about_the_execution(case), *_about_what_is_there(case))
+    found = (
+        *_about_the_call(case),
+        *facts_of_task(case),
+        *_about_the_execution(case),
+        *_about_what_is_there(case),
+    )
     for code, label, value in found:
         if value:
             yield Fact(code=code, label=label, value=value)
@@ -75,7 +83,7 @@ def _about_what_is_there(case: Case) -> Iterator[tuple[str, str, str]]:
     yield "completed", _("Completed"), say_list(done)
     yield "undone", _("Undone"), say_list(undone)
     if case.execution.ending is not None:
-        left = [call.key for call in reversed(case.calls) if call.is_to_undo]
+        left = list_to_undo(case)
         yield "left_to_undo", _("Left to undo"), say_list(left)
-    pending = [s.name for s in case.signals if s.status is SignalStatus.PENDING]
+    pending = [say_mailbox(s.name) for s in case.signals if s.status is SignalStatus.PENDING]
     yield "inbox", _("Signals in the inbox"), say_list(pending)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.utils.translation import gettext as _
 
 from durable_django.control.calls import find_open, is_running
-from durable_django.control.explaining.stops import say_list
+from durable_django.control.explaining.stops import list_to_undo, say_list
 from durable_django.control.explaining.values import Answer, Case
 from durable_django.domain.status import CheckpointStatus, ExecutionStatus, Guarantee
 from durable_django.engine.slice_ender import undone_for
@@ -81,7 +81,7 @@ def say_undoing(case: Case) -> str:
     """Return why it undoes its steps, what is undone and what is left."""
     execution = case.execution
     undone = [c.key for c in case.calls if c.last.status is CheckpointStatus.COMPENSATED]
-    left = [call.key for call in reversed(case.calls) if call.is_to_undo]
+    left = list_to_undo(case)
     cause = undone_for(execution.error)
     if execution.ending is ExecutionStatus.CANCELLED:
         said = [_("It was cancelled and undoes its completed steps, newest first.")]

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop as _noop
+from django.utils.translation import ngettext
 
 from durable_django.control.calls import Call
 from durable_django.control.explaining.values import Answer, Case
@@ -113,6 +114,19 @@ def find_failed_call(case: Case) -> Call | None:
     if error is not None and error.call:
         return next((call for call in case.calls if call.key == error.call), None)
     return None
+
+
+def list_to_undo(case: Case) -> list[str]:
+    """Return the calls that would be undone, the last one first; of a map, how many items."""
+    return [name for call in reversed(case.calls) if (name := _name_to_undo(case, call))]
+
+
+def _name_to_undo(case: Case, call: Call) -> str:
+    count = case.maps.get(call.key)
+    if count is not None and count.to_undo:
+        text = ngettext("%(call)s (%(n)s item)", "%(call)s (%(n)s items)", count.to_undo)
+        return text % {"call": call.key, "n": count.to_undo}
+    return call.key if call.is_to_undo else ""
 
 
 def failure_of(row: Checkpoint) -> ErrorRecord | None:

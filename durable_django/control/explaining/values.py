@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
-from durable_django.control.calls import Call, CurrentWait
+from durable_django.control.calls import Call
+from durable_django.control.items import ItemCount
+from durable_django.control.waiting import CurrentWait
 from durable_django.control.wording import say_instant
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.error_record import ErrorRecord
 from durable_django.domain.execution import Execution
+from durable_django.domain.limit import LimitFigures
 from durable_django.domain.signal import Signal
+from durable_django.domain.task import Task
 from durable_django.domain.timer import Timer
+from durable_django.domain.work_queue import QueueControl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +42,30 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waited:
+    """One of the things that it waits for."""
+
+    #: A `WaitKind`.
+    kind: str
+    #: Of the call that waits; empty if that is not known.
+    key: str
+    #: What people call it, and what a sender must.
+    name: str
+    #: What it is and how it stands, in a sentence or two.
+    text: str
+    #: When it is over by itself.
+    until: datetime | None
+    #: Of a child that may be seen.
+    execution_id: str
+    #: The `Action` that gives it what it waits for; empty if there is none.
+    action: str
+    #: What the action is about: the name of a signal, the key of a timer.
+    argument: str
+    #: The key of the timer that may be fired; empty if there is none, or it is due.
+    timer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """The answers; texts are plain and in the current language."""
 
@@ -55,6 +85,8 @@ class Explanation:
     is_late: bool
     actions: tuple[Offer, ...]
     facts: tuple[Fact, ...]
+    #: What it waits for by name; one of them is enough to wake it.
+    waits: tuple[Waited, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +112,22 @@ class Case:
     timers: Sequence[Timer]
     signals: Sequence[Signal]
     now: datetime
+    #: The one thing that it waits for.
     wait: CurrentWait | None
+    #: All that it waits for.
+    waits: Sequence[CurrentWait]
     error: ErrorRecord | None
     describe_error: Callable[[str], str]
+    #: Its human tasks, if it waits for one.
+    tasks: Sequence[Task] = ()
+    #: Those of its children that it waits for and that may be seen, by id.
+    children: Mapping[UUID, Execution] = field(default_factory=dict)
+    #: How far its maps have come, by the keys of their calls.
+    maps: Mapping[str, ItemCount] = field(default_factory=dict)
+    #: How far the limit is used that holds it back.
+    limit: LimitFigures | None = None
+    #: How its queue is controlled, if it is due.
+    control: QueueControl | None = None
 
     def say(self, instant: datetime) -> str:
         """Return an instant in words."""

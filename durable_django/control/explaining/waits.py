@@ -14,10 +14,24 @@ from durable_django.control.explaining.held import (
     say_undoing,
     say_who_takes,
 )
+from durable_django.control.explaining.limits import (
+    explain_limit,
+    explain_queue,
+    say_limits_of_queue,
+)
+from durable_django.control.explaining.outside import (
+    explain_child,
+    explain_event,
+    explain_map,
+    explain_poll,
+    explain_several,
+)
 from durable_django.control.explaining.stops import failure_of, say_list
+from durable_django.control.explaining.tasks import explain_task
 from durable_django.control.explaining.values import Answer, Case
-from durable_django.control.wording import say_duration
+from durable_django.control.wording import say_duration, say_mailbox
 from durable_django.domain.checkpoint import Checkpoint
+from durable_django.domain.signal import event_name_of
 from durable_django.domain.status import (
     ExecutionStatus,
     SignalStatus,
@@ -30,14 +44,17 @@ def explain_waiting(case: Case) -> Answer:
     alarm = case.execution.wake_at
     if alarm is not None and alarm <= case.now:
         return _explain_due(case, alarm)
-    if case.execution.waiting_kind is WaitKind.SIGNAL:
-        return _explain_signal(case)
+    explain_news = _ENDED_FROM_OUTSIDE.get(case.execution.waiting_kind)
+    if explain_news is not None:
+        return explain_news(case)
     if alarm is None:
         return _explain_stuck(case)
-    return _EXPLAINED[case.execution.waiting_kind](case, alarm)
+    return _EXPLAINED.get(case.execution.waiting_kind, _explain_start)(case, alarm)
 
 
 def _explain_due(case: Case, alarm: datetime) -> Answer:
+    if (held_up := explain_queue(case, alarm)) is not None:
+        return held_up
     waited = case.now - alarm
     late = waited > LATE_AFTER
     why = _say_why_due(case)
@@ -47,9 +64,10 @@ def _explain_due(case: Case, alarm: datetime) -> Answer:
     else:
         headline = _("Due now")
         reason = _("%(why)s It is due since %(at)s.")
+    reason = f"{reason % {'why': why, 'at': case.say(alarm)}} {say_limits_of_queue(case.control)}"
     return Answer(
         headline=headline,
-        reason=reason % {"why": why, "at": case.say(alarm)},
+        reason=reason.strip(),
         next=say_who_takes(case),
         advice=advise_when_late(case) if late else _("Nothing: a worker takes it up at once."),
         since=alarm,
@@ -67,23 +85,32 @@ def _say_why_due(case: Case) -> str:
         WaitKind.SIGNAL: _("Its wait for signal %(name)s has timed out."),
         WaitKind.TIMER: _("Its sleep %(name)s is over."),
         WaitKind.DEFERRED: _("A worker that took it did not know its workflow."),
+        WaitKind.TASK: _("Its task %(name)s is answered, over, or to be reminded of."),
+        WaitKind.CHILD: _("Its child %(name)s has ended, or the time for it is over."),
+        WaitKind.MAP: _("Items of %(name)s have ended, or one is to be tried again."),
+        WaitKind.EVENT: _("Event %(name)s has come, or the time for it is over."),
+        WaitKind.POLL: _("It is time for the next check, %(name)s."),
+        WaitKind.SEVERAL: _("One of the things that it waits for has come."),
     }
     if execution.waiting_kind is WaitKind.RETRY:
         return _say_failed_attempt(case)
     if any(s.name == name and s.status is SignalStatus.PENDING for s in case.signals):
         said[WaitKind.SIGNAL] = _("Signal %(name)s, which it waits for, has come.")
+        said[WaitKind.EVENT] = _("Event %(name)s, which it waits for, has come.")
     otherwise = _("It can go on.") if execution.started_at else _("It has not begun.")
-    return said.get(execution.waiting_kind, otherwise) % {"name": name}
+    shown = event_name_of(name) if execution.waiting_kind is WaitKind.EVENT else name
+    return said.get(execution.waiting_kind, otherwise) % {"name": shown}
 
 
 def _explain_signal(case: Case) -> Answer:
     execution, name = case.execution, case.execution.waiting_for
     until = case.wait.until if case.wait else None
     said = [_("It waits for signal %(name)s.") % {"name": name}]
-    others = [s.name for s in case.signals if s.status is SignalStatus.PENDING and s.name != name]
-    if others:
+    pending = [s for s in case.signals if s.status is SignalStatus.PENDING and s.name != name]
+    if pending:
+        others = sorted({say_mailbox(signal.name) for signal in pending})
         text = _("Signals of other names came, and stay in its inbox: %(names)s.")
-        said.append(text % {"names": say_list(sorted(set(others)))})
+        said.append(text % {"names": say_list(others)})
     follows = _("The signal.")
     if until is not None:
         text = _("The signal; or, if none has come by then, the timeout %(at)s.")
@@ -224,6 +251,17 @@ def _deferred_since(waiting_for: str) -> datetime | None:
         return None
 
 
+#: What comes from outside; an alarm is only its timeout.
+_ENDED_FROM_OUTSIDE: dict[WaitKind, Callable[[Case], Answer]] = {
+    WaitKind.SIGNAL: _explain_signal,
+    WaitKind.LIMIT: explain_limit,
+    WaitKind.TASK: explain_task,
+    WaitKind.CHILD: explain_child,
+    WaitKind.MAP: explain_map,
+    WaitKind.EVENT: explain_event,
+    WaitKind.POLL: explain_poll,
+    WaitKind.SEVERAL: explain_several,
+}
 _EXPLAINED: dict[WaitKind, Callable[[Case, datetime], Answer]] = {
     WaitKind.TIMER: _explain_timer,
     WaitKind.RETRY: _explain_retry,

@@ -68,6 +68,10 @@ class Criteria:
     finished_before: datetime | None = None
     #: Forks of this execution.
     forked_from: UUID | None = None
+    #: Children of this execution.
+    parent: UUID | None = None
+    #: Whether another execution started it.
+    is_child: bool | None = None
 
     def __post_init__(self) -> None:
         for key, value in self._given().items():
@@ -77,7 +81,7 @@ class Criteria:
     def names_something(self) -> bool:
         """Whether it asks for something by its name, so that its age does not matter."""
         names = (self.execution_id, self.key, self.key_prefix, self.subject, self.forked_from)
-        return any(name is not None for name in (*names, self.correlation_id))
+        return any(name is not None for name in (*names, self.correlation_id, self.parent))
 
     def narrowed_by(self, other: Criteria) -> Criteria:
         """Return what both ask for.
@@ -268,4 +272,6 @@ _FIELDS: Mapping[str, _Field] = {
     "finished_after": _INSTANT,
     "finished_before": _INSTANT,
     "forked_from": _ID,
+    "parent": _ID,
+    "is_child": _Field(check=_check_flag, from_json=_as_it_is, to_json=_plain),
 }

@@ -1,9 +1,9 @@
 """Find executions among millions: criteria become conditions that the indexes of the table answer.
 
-An id, a key, the beginning of a key, a workflow, a status, a subject, a fork's source and the time
-of the end each have an index. Everything else (tag, queue, correlation id, error, what it waits
-for) is looked for among the rows that the other criteria leave, newest first: alone, a rare tag
-reads the whole table. A `created_after` beside it bounds that.
+An id, a key, the beginning of a key, a workflow, a status, a subject, a fork's source, a parent and
+the time of the end each have an index. Everything else (tag, queue, correlation id, error, what it
+waits for, whether it is a child) is looked for among the rows that the other criteria leave, newest
+first: alone, a rare tag reads the whole table. A `created_after` beside it bounds that.
 """
 
 from __future__ import annotations
@@ -171,6 +171,8 @@ _CONDITIONS: Mapping[str, Callable[[str, Any], Q]] = {
     "finished_after": lambda _, instant: Q(finished_at__gte=instant.astimezone(UTC)),
     "finished_before": lambda _, instant: Q(finished_at__lt=instant.astimezone(UTC)),
     "forked_from": _is("forked_from"),
+    "parent": _is("parent_id"),
+    "is_child": lambda _, is_child: Q(parent_id__isnull=not is_child),
 }
 
 

@@ -175,6 +175,13 @@ def _find_by_presence(name: str, word: _Word) -> Criteria:
     return Criteria(has_error=True)
 
 
+def _find_by_family(name: str, word: _Word) -> Criteria:
+    is_child = _FAMILY.get(word.value.lower())
+    if is_child is None:
+        raise CriteriaError(name, _("Only is:child and is:root are known."))
+    return Criteria(is_child=is_child)
+
+
 def _read_version(value: str) -> object:
     # No longer than any number that is legal: longer ones are slow to read.
     is_number = value.isdecimal() and value.isascii() and len(value) <= len(str(2**31))
@@ -199,6 +206,7 @@ def _find_by_time(field: str) -> Callable[[str, _Word], Criteria]:
 
 #: What the pages call a status, where that is not its name.
 _STATUS_ALIASES = {"waiting": ExecutionStatus.SUSPENDED.value}
+_FAMILY = {"child": True, "root": False}
 _QUALIFIERS: Mapping[str, Callable[[str, _Word], Criteria]] = {
     "status": _find_by_status,
     "workflow": _exact_or_prefix("workflow"),
@@ -215,6 +223,8 @@ _QUALIFIERS: Mapping[str, Callable[[str, _Word], Criteria]] = {
     "error": _exact("error_type"),
     "has": _find_by_presence,
     "forked": _from_json("forked_from"),
+    "parent": _from_json("parent"),
+    "is": _find_by_family,
     "after": _find_by_time("created_after"),
     "before": _find_by_time("created_before"),
 }

@@ -1,98 +1,52 @@
 """An execution as a graph of what it did: its calls in order, and what it waits for now.
 
 As executed, not as written: a body is code, and only what it did is known. A body is sequential,
-so the graph is a chain; undos follow what they were run after.
+so the graph is a chain; a group parts it into lanes side by side, which the next call joins. Undos
+follow what they were run after. A map is one node, and so is a child.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
-from enum import StrEnum
-from itertools import groupby, pairwise
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
+from itertools import count
+from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
-from durable_django.control.calls import (
-    CurrentWait,
-    find_current_wait,
-    group_calls,
-    is_running,
-    order_of,
-    undone_key,
+from durable_django.control.calls import group_calls, is_running, order_of
+from durable_django.control.graph.collapsing import collapse, fit_lanes
+from durable_django.control.graph.nodes import Story, to_node, to_open_node, to_wait
+from durable_django.control.graph.values import (
+    MAX_NODES,
+    Block,
+    Edge,
+    Graph,
+    Node,
+    NodeKind,
+    NodeStatus,
 )
+from durable_django.control.groups import Place, arrange, flatten
+from durable_django.control.items import ItemCount
+from durable_django.control.waiting import list_current_waits
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.execution import Execution
-from durable_django.domain.status import CheckpointKind, CheckpointStatus
 from durable_django.domain.timer import Timer
 
-#: More nodes than this are collapsed: first equal neighbours, then the middle.
-MAX_NODES = 150
-
-
-class NodeKind(StrEnum):
-    """What a node stands for."""
-
-    START = "start"
-    END = "end"
-    STEP = CheckpointKind.STEP.value
-    SLEEP = CheckpointKind.SLEEP.value
-    SIGNAL = CheckpointKind.SIGNAL.value
-    UNDO = CheckpointKind.UNDO.value
-    #: Calls that were left out.
-    MORE = "more"
-
-
-class NodeStatus(StrEnum):
-    """How far a call has come."""
-
-    COMPLETED = "completed"
-    FAILED = "failed"
-    COMPENSATED = "compensated"
-    RUNNING = "running"
-    #: Begun, and its end was never recorded.
-    OPEN = "open"
-    RETRYING = "retrying"
-    WAITING = "waiting"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
-    """A call with all its attempts, several such calls, or an end of the chain."""
-
-    #: `n0`, `n1`, …: unique in its graph, and safe in any notation.
-    id: str
-    kind: NodeKind
-    #: Of the call; empty of the ends and of what stands for several.
-    key: str = ""
-    name: str
-    #: A `NodeStatus`; of the ends, the execution's status.
-    status: str
-    attempts: int = 0
-    #: How many calls it stands for.
-    calls: int = 1
-    #: From the first attempt's beginning to the last one's end; None if either is not known.
-    took: timedelta | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edge:
-    """What came after what, by the nodes' ids."""
-
-    source: str
-    target: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Graph:
-    """Nodes in the order in which they were begun, and the edges between them."""
-
-    workflow_name: str
-    nodes: tuple[Node, ...]
-    edges: tuple[Edge, ...]
+__all__ = [
+    "MAX_NODES",
+    "Block",
+    "Edge",
+    "Graph",
+    "Node",
+    "NodeKind",
+    "NodeStatus",
+    "build_graph",
+    "graph_json",
+]
 
 
 def build_graph(
@@ -101,31 +55,40 @@ def build_graph(
     timers: Sequence[Timer] = (),
     *,
     now: datetime,
+    maps: Mapping[str, ItemCount] = MappingProxyType({}),
+    children: Mapping[UUID, Execution] = MappingProxyType({}),
 ) -> Graph:
-    """Return the graph of an execution as it stands at the store's `now` (aware)."""
-    calls = group_calls(checkpoints)
-    runs = is_running(execution, now)
-    attempts = [one for call in calls for one in (call.attempts, call.undos) if one]
-    attempts.sort(key=lambda rows: order_of(rows[0]))
-    nodes = [_to_node(rows, execution, is_running=runs) for rows in attempts]
-    wait = find_current_wait(execution, calls, timers)
-    if wait is not None and wait.key not in {node.key for node in nodes}:
-        nodes.append(_to_wait(wait))
+    """Return the graph of an execution as it stands at the store's `now` (aware).
+
+    The items of a map need not be among the checkpoints: `maps` tells their numbers. `children`
+    are those that may be seen, so that their nodes lead to them.
+    """
+    story = Story(
+        execution=execution,
+        is_running=is_running(execution, now),
+        maps=maps,
+        children=children,
+    )
+    blocks = _list_blocks(story, checkpoints, timers)
     start = Node(id="", kind=NodeKind.START, name=_("start"), status="completed")
     end = Node(id="", kind=NodeKind.END, name=_end_of(execution), status=str(execution.status))
-    chain = [start, *_collapse(nodes), end]
-    numbered = [replace(node, id=f"n{number}") for number, node in enumerate(chain)]
+    chain = _number([Block(node=start), *_fit(blocks), Block(node=end)], count())
     return Graph(
         workflow_name=execution.workflow_name,
-        nodes=tuple(numbered),
-        edges=tuple(Edge(source=a.id, target=b.id) for a, b in pairwise(numbered)),
+        nodes=tuple(_list_nodes(chain)),
+        edges=tuple(_list_edges(chain)),
+        blocks=tuple(chain),
     )
 
 
 def graph_json(graph: Graph) -> dict[str, Any]:
     """Return the graph as JSON values; `took` is in seconds."""
     nodes = [
-        asdict(node) | {"took": None if node.took is None else node.took.total_seconds()}
+        asdict(node)
+        | {
+            "took": None if node.took is None else node.took.total_seconds(),
+            "execution_id": str(node.execution_id) if node.execution_id else None,
+        }
         for node in graph.nodes
     ]
     return {
@@ -135,86 +98,115 @@ def graph_json(graph: Graph) -> dict[str, Any]:
     }
 
 
-def _to_node(rows: Sequence[Checkpoint], execution: Execution, *, is_running: bool) -> Node:
-    first, last = rows[0], rows[-1]
-    undone = undone_key(last)
-    took = None
-    if first.started_at and last.completed_at and first.started_at <= last.completed_at:
-        took = last.completed_at - first.started_at
-    return Node(
-        id="",
-        kind=NodeKind(last.kind),
-        key=last.key,
-        name=_("undo %(call)s") % {"call": undone} if undone else last.key,
-        status=_status_of(last, execution, is_running=is_running),
-        attempts=len(rows),
-        took=took if last.kind in (CheckpointKind.STEP, CheckpointKind.UNDO) else None,
-    )
+def _list_blocks(
+    story: Story, checkpoints: Sequence[Checkpoint], timers: Sequence[Timer]
+) -> list[Block]:
+    calls = group_calls(checkpoints)
+    places = arrange(calls)
+    blocks = [(place.order, _to_block(place, story)) for place in places]
+    blocks += [
+        (order_of(call.undos[0]), Block(node=to_node(call.undos, story)))
+        for call in calls
+        if call.undos
+    ]
+    blocks.sort(key=lambda pair: pair[0])
+    known = {place.key for place in flatten(places)}
+    known |= {row.key for call in calls for row in call.undos}
+    waits = list_current_waits(story.execution, calls, timers)
+    waiting = [Block(node=to_wait(one)) for one in waits if not one.key or one.key not in known]
+    return _with_waits([block for _order, block in blocks], places, waiting)
 
 
-def _status_of(last: Checkpoint, execution: Execution, *, is_running: bool) -> NodeStatus:
-    if last.status is CheckpointStatus.INTENT:
-        return NodeStatus.RUNNING if is_running else NodeStatus.OPEN
-    if last.status is CheckpointStatus.FAILED:
-        is_over = last.is_final or execution.is_terminal
-        return NodeStatus.FAILED if is_over else NodeStatus.RETRYING
-    if last.status is CheckpointStatus.COMPENSATED:
-        return NodeStatus.COMPENSATED
-    return NodeStatus.COMPLETED
+def _to_block(place: Place, story: Story) -> Block:
+    lanes = []
+    for inside in place.inside:
+        block = _to_block(inside, story)
+        # A branch that is a body of its own is the lane of what it did.
+        is_body = inside.call is None and not inside.is_group
+        lanes.append(tuple(_chain_of(inside, story)) if is_body else (block,))
+    if place.call is None:
+        return Block(node=to_open_node(place, story), lanes=tuple(lanes))
+    return Block(node=to_node(place.call.attempts, story, place), lanes=tuple(lanes))
 
 
-def _to_wait(wait: CurrentWait) -> Node:
-    kinds = {"timer": NodeKind.SLEEP, "signal": NodeKind.SIGNAL}
-    return Node(
-        id="",
-        kind=kinds.get(wait.kind, NodeKind.STEP),
-        key=wait.key,
-        name=wait.key,
-        status=NodeStatus.WAITING,
-    )
+def _chain_of(branch: Place, story: Story) -> Iterator[Block]:
+    yield Block(node=to_open_node(branch, story))
+    for place in branch.inside:
+        yield _to_block(place, story)
+
+
+def _with_waits(
+    blocks: list[Block], places: Sequence[Place], waiting: Sequence[Block]
+) -> list[Block]:
+    """Add what it waits for, in lanes if that is several things."""
+    if len(waiting) == 1 and not (blocks and _is_open_group(places)):
+        return [*blocks, *waiting]
+    lanes = tuple((block,) for block in waiting)
+    if not lanes:
+        return blocks
+    if blocks and _is_open_group(places):
+        return [*blocks[:-1], replace(blocks[-1], lanes=(*blocks[-1].lanes, *lanes))]
+    fork = Node(id="", kind=NodeKind.GROUP, name=_("several things"), status=NodeStatus.WAITING)
+    return [*blocks, Block(node=fork, lanes=lanes)]
+
+
+def _is_open_group(places: Sequence[Place]) -> bool:
+    return bool(places) and places[-1].call is None and places[-1].is_group
 
 
 def _end_of(execution: Execution) -> str:
     return str(execution.status) if execution.is_terminal else _("not ended")
 
 
-def _collapse(nodes: list[Node]) -> list[Node]:
-    if len(nodes) <= MAX_NODES:
-        return nodes
-    alike = groupby(nodes, key=lambda node: (_base_of(node), node.kind, node.status))
-    joined = [_join(list(group)) for _what, group in alike]
-    if len(joined) <= MAX_NODES:
-        return joined
-    kept = MAX_NODES // 2
-    return [*joined[:kept], _say_left_out(joined[kept : 1 - kept]), *joined[1 - kept :]]
+# --- from blocks to nodes and edges ---
 
 
-def _base_of(node: Node) -> str:
-    return node.name.partition("#")[0]
+def _fit(blocks: list[Block]) -> list[Block]:
+    """Return at most `MAX_NODES` nodes: first groups become one each, then the rest is collapsed."""
+    fitting = [fit_lanes(block) for block in blocks]
+    if sum(1 for _node in _list_nodes(fitting)) <= MAX_NODES:
+        return fitting
+    return [Block(node=node) for node in collapse([_to_one(block) for block in blocks])]
 
 
-def _join(nodes: list[Node]) -> Node:
-    if len(nodes) == 1:
-        return nodes[0]
-    return replace(
-        nodes[0],
-        key="",
-        name=f"{_base_of(nodes[0])} ×{len(nodes)}",  # noqa: RUF001 -- the sign for "times"
-        attempts=sum(node.attempts for node in nodes),
-        calls=len(nodes),
-        took=None,
-    )
+def _to_one(block: Block) -> Node:
+    inside = [node for lane in block.lanes for node in _list_nodes(lane)]
+    if not inside:
+        return block.node
+    calls = sum(node.calls for node in inside)
+    return replace(block.node, calls=calls, name=f"{block.node.name} ×{calls}")  # noqa: RUF001 -- the sign for "times"
 
 
-def _say_left_out(nodes: list[Node]) -> Node:
-    calls = sum(node.calls for node in nodes)
-    failed = any(node.status == NodeStatus.FAILED for node in nodes)
-    said = ngettext("%(count)s more call", "%(count)s more calls", calls) % {"count": calls}
-    return Node(
-        id="",
-        kind=NodeKind.MORE,
-        name=f"… {said}",
-        status=NodeStatus.FAILED if failed else NodeStatus.COMPLETED,
-        attempts=sum(node.attempts for node in nodes),
-        calls=calls,
-    )
+def _number(blocks: Iterable[Block], numbers: Iterator[int]) -> list[Block]:
+    return [
+        Block(
+            node=replace(block.node, id=f"n{next(numbers)}"),
+            lanes=tuple(tuple(_number(lane, numbers)) for lane in block.lanes),
+        )
+        for block in blocks
+    ]
+
+
+def _list_nodes(blocks: Iterable[Block]) -> Iterator[Node]:
+    for block in blocks:
+        yield block.node
+        for lane in block.lanes:
+            yield from _list_nodes(lane)
+
+
+def _list_edges(blocks: Sequence[Block]) -> Iterator[Edge]:
+    former: list[str] = []
+    for block in blocks:
+        yield from (Edge(source=source, target=block.node.id) for source in former)
+        for lane in block.lanes:
+            yield Edge(source=block.node.id, target=lane[0].node.id)
+            yield from _list_edges(lane)
+        former = list(_ends_of(block))
+
+
+def _ends_of(block: Block) -> Iterator[str]:
+    """Yield the nodes from which it goes on after a block: the last of each of its lanes."""
+    if not block.lanes:
+        yield block.node.id
+    for lane in block.lanes:
+        yield from _ends_of(lane[-1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from durable_django.control.graph.graph import Graph, Node, NodeKind, NodeStatus
+from durable_django.control.graph.values import Graph, Node, NodeKind, NodeStatus
 
 _MAX_NAME = 80
 #: Harmless within a quoted label. Everything else that is no letter or digit becomes an entity.
@@ -14,7 +14,13 @@ _SHAPES = {
     NodeKind.END: ('(["', '"])'),
     NodeKind.SLEEP: ('{{"', '"}}'),
     NodeKind.SIGNAL: ('>"', '"]'),
+    NodeKind.EVENT: ('>"', '"]'),
     NodeKind.UNDO: ('[/"', '"/]'),
+    NodeKind.CHILD: ('[["', '"]]'),
+    NodeKind.GROUP: ('{"', '"}'),
+    NodeKind.BRANCH: ('("', '")'),
+    NodeKind.MAP: ('[("', '")]'),
+    NodeKind.TASK: ('[\\"', '"\\]'),
 }
 _BOX = ('["', '"]')
 _COLOURS = {
@@ -25,6 +31,7 @@ _COLOURS = {
     NodeStatus.OPEN: "fill:#f6f8fa,stroke:#57606a,color:#1f2328,stroke-dasharray:4 2",
     NodeStatus.RETRYING: "fill:#fff1e5,stroke:#bc4c00,color:#1f2328",
     NodeStatus.WAITING: "fill:#fff8c5,stroke:#9a6700,color:#1f2328",
+    NodeStatus.DROPPED: "fill:#f6f8fa,stroke:#57606a,color:#57606a,stroke-dasharray:2 2",
 }
 
 
@@ -47,6 +54,8 @@ def to_mermaid(graph: Graph) -> str:
 def _to_shape(node: Node) -> str:
     begin, end = _SHAPES.get(node.kind, _BOX)
     label = escape_mermaid(node.name)
+    if node.items:
+        label += f" · {escape_mermaid(node.items)}"
     if node.attempts > node.calls:
         label += f" · {node.attempts} attempts"
     is_known = node.kind is not NodeKind.END and node.status in _COLOURS

@@ -35,6 +35,12 @@ from durable_django.control.health.checks import (
     judge_workers,
     look_at_clock,
 )
+from durable_django.control.health.controls import (
+    judge_controls,
+    judge_schedules,
+    load_controls,
+    load_schedules,
+)
 from durable_django.control.health.queues import (
     Queue,
     Timers,
@@ -141,6 +147,8 @@ def _look_into_database(
         judge_parked(counts[ExecutionStatus.PARKED]),
         judge_unregistered(unregistered),
         judge_retention(oldest, conf, now),
+        judge_schedules(load_schedules(conf.database), now),
+        judge_controls(load_controls(conf.database)),
     ]
     return _conclude(
         checks,

@@ -7,9 +7,10 @@ was registered (the call before it had ended), and when a signal expired (the ex
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from durable_django.control.history.sources import (
     moments_of_timers,
 )
 from durable_django.control.history.values import HistoryEntry, HistoryType, Moment
+from durable_django.control.items import ItemCount
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.event import Event
 from durable_django.domain.execution import Execution
@@ -30,17 +32,19 @@ from durable_django.domain.timer import Timer
 __all__ = ["HistoryEntry", "HistoryType", "build_history", "history_json"]
 
 
-def build_history(
+def build_history(  # noqa: PLR0913 -- one for each table an execution has rows in
     execution: Execution,
     checkpoints: Sequence[Checkpoint],
     timers: Iterable[Timer],
     signals: Iterable[Signal],
     events: Sequence[Event],
     *,
+    maps: Mapping[str, ItemCount] = MappingProxyType({}),
     describe_error: Callable[[str], str] = str,
 ) -> list[HistoryEntry]:
     """Return everything that is known to have happened, oldest first.
 
+    Of the items of a map, which need not be among the checkpoints, only their numbers (`maps`).
     `describe_error` turns the `Type: message` of an error into what may be shown of it. Reasons
     that people gave are returned as they are.
     """
@@ -48,7 +52,7 @@ def build_history(
         *moments_of_execution(execution, events, describe_error),
         *moments_of_acts(events),
         *moments_of_signals(signals, execution),
-        *moments_of_attempts(checkpoints, describe_error),
+        *moments_of_attempts(checkpoints, maps, describe_error),
         *moments_of_timers(timers, execution, checkpoints),
     ]
     return [moment.entry for moment in sorted(moments, key=lambda moment: moment.order)]

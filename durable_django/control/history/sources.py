@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from durable_django.control.calls import find_last_end, list_in_order
+from durable_django.control.groups import is_dropped, read_group
 from durable_django.control.history.values import HistoryEntry, HistoryType, Moment, Rank
+from durable_django.control.items import ItemCount
+from durable_django.control.waiting import child_id_of
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.error_record import ErrorRecord
 from durable_django.domain.event import Event, EventType
 from durable_django.domain.execution import Execution
-from durable_django.domain.signal import Signal
+from durable_django.domain.signal import Signal, event_name_of, wait_kind_of
 from durable_django.domain.status import (
     CheckpointKind,
     CheckpointStatus,
     ExecutionStatus,
     SignalStatus,
     TimerStatus,
+    WaitKind,
 )
 from durable_django.domain.timer import Timer
+from durable_django.engine.map_result import read_total
 
 Describe = Callable[[str], str]
 
@@ -26,6 +32,32 @@ _ENDS = {
     ExecutionStatus.COMPLETED: HistoryType.COMPLETED,
     ExecutionStatus.FAILED: HistoryType.FAILED,
     ExecutionStatus.CANCELLED: HistoryType.CANCELLED,
+}
+_OF_SIGNAL = (HistoryType.SIGNAL_ACCEPTED, HistoryType.SIGNAL_DELIVERED)
+_OF_EVENT = (HistoryType.EVENT_ACCEPTED, HistoryType.EVENT_DELIVERED)
+_ATTEMPT = (HistoryType.ATTEMPT_COMPLETED, HistoryType.ATTEMPT_FAILED)
+#: Of what has a row from its beginning on.
+_BEGINNINGS = {
+    CheckpointKind.STEP: HistoryType.ATTEMPT_BEGAN,
+    CheckpointKind.ITEM: HistoryType.ATTEMPT_BEGAN,
+    CheckpointKind.UNDO: HistoryType.UNDO_BEGAN,
+    CheckpointKind.CHILD: HistoryType.CHILD_STARTED,
+    CheckpointKind.MAP: HistoryType.MAP_BEGAN,
+    CheckpointKind.POLL: HistoryType.CHECKS_BEGAN,
+}
+#: How a call of this kind completes and fails; None: its signal tells of it.
+_ENDS_OF_CALLS: Mapping[CheckpointKind, tuple[HistoryType | None, HistoryType]] = {
+    CheckpointKind.STEP: _ATTEMPT,
+    CheckpointKind.ITEM: _ATTEMPT,
+    CheckpointKind.TASK: _ATTEMPT,
+    CheckpointKind.SLEEP: (HistoryType.SLEEP_PASSED, HistoryType.SLEEP_PASSED),
+    CheckpointKind.SIGNAL: (None, HistoryType.WAIT_TIMED_OUT),
+    CheckpointKind.EVENT: (None, HistoryType.WAIT_TIMED_OUT),
+    CheckpointKind.UNDO: (HistoryType.UNDO_COMPLETED, HistoryType.UNDO_FAILED),
+    CheckpointKind.CHILD: (HistoryType.CHILD_COMPLETED, HistoryType.CHILD_FAILED),
+    CheckpointKind.GROUP: (HistoryType.GROUP_DECIDED, HistoryType.GROUP_FAILED),
+    CheckpointKind.MAP: (HistoryType.MAP_COMPLETED, HistoryType.MAP_FAILED),
+    CheckpointKind.POLL: (HistoryType.CHECK_SUCCEEDED, HistoryType.CHECKS_FAILED),
 }
 #: Before, during and after what a call does, at one instant.
 _REGISTERED, _BEGAN, _ENDED = range(3)
@@ -87,6 +119,7 @@ def moments_of_acts(events: Iterable[Event]) -> Iterator[Moment]:
             type=HistoryType.ACT,
             actor=str(event.actor),
             actor_kind=str(event.actor.kind),
+            actor_id=event.actor.id,
             reason=event.reason,
             event_id=event.id,
             details={**event.details, "act": str(event.type)},
@@ -96,19 +129,21 @@ def moments_of_acts(events: Iterable[Event]) -> Iterator[Moment]:
 
 def moments_of_signals(signals: Iterable[Signal], execution: Execution) -> Iterator[Moment]:
     """Yield each signal's acceptance, and what became of it."""
-    fates = {
-        SignalStatus.DELIVERED: HistoryType.SIGNAL_DELIVERED,
-        SignalStatus.EXPIRED: HistoryType.SIGNAL_EXPIRED,
-        SignalStatus.DEAD: HistoryType.SIGNAL_DEAD,
-    }
     for signal in signals:
-        yield _signal_moment(signal, HistoryType.SIGNAL_ACCEPTED)
+        is_event = wait_kind_of(signal.name) is WaitKind.EVENT
+        came, consumed = _OF_EVENT if is_event else _OF_SIGNAL
+        fates = {
+            SignalStatus.DELIVERED: consumed,
+            SignalStatus.EXPIRED: HistoryType.SIGNAL_EXPIRED,
+            SignalStatus.DEAD: HistoryType.SIGNAL_DEAD,
+        }
+        yield _signal_moment(signal, came)
         if signal.status is not SignalStatus.PENDING:
             at = signal.delivered_at or execution.finished_at or execution.updated_at
             entry = HistoryEntry(
                 at=max(at, signal.created_at),
                 type=fates[signal.status],
-                key=signal.name,
+                key=_name_of(signal),
                 signal_id=signal.id,
                 is_approximate=signal.delivered_at is None,
             )
@@ -118,24 +153,47 @@ def moments_of_signals(signals: Iterable[Signal], execution: Execution) -> Itera
 
 
 def _signal_moment(signal: Signal, type_: HistoryType) -> Moment:
-    entry = HistoryEntry(at=signal.created_at, type=type_, key=signal.name, signal_id=signal.id)
+    name = _name_of(signal)
+    entry = HistoryEntry(at=signal.created_at, type=type_, key=name, signal_id=signal.id)
     return Moment(entry=entry, rank=Rank.ARRIVAL, place=(signal.position, _BEGAN))
 
 
-def moments_of_attempts(checkpoints: Iterable[Checkpoint], describe: Describe) -> Iterator[Moment]:
+def _name_of(signal: Signal) -> str:
+    is_event = wait_kind_of(signal.name) is WaitKind.EVENT
+    return event_name_of(signal.name) if is_event else signal.name
+
+
+def moments_of_attempts(
+    checkpoints: Iterable[Checkpoint], maps: Mapping[str, ItemCount], describe: Describe
+) -> Iterator[Moment]:
     """Yield the beginning and the end of every attempt, and the end of every sleep and wait."""
     for index, row in enumerate(list_in_order(checkpoints)):
-        if row.kind in (CheckpointKind.STEP, CheckpointKind.UNDO) and row.started_at is not None:
-            undoes = row.kind is CheckpointKind.UNDO
-            type_ = HistoryType.UNDO_BEGAN if undoes else HistoryType.ATTEMPT_BEGAN
-            entry = HistoryEntry(at=row.started_at, type=type_, key=row.key, attempt=row.attempt)
+        type_ = _BEGINNINGS.get(row.kind)
+        if type_ is not None and row.started_at is not None:
+            entry = HistoryEntry(
+                at=row.started_at,
+                type=type_,
+                key=row.key,
+                attempt=row.attempt,
+                child_id=child_id_of(row),
+                details=_details_of_beginning(row),
+            )
             yield _call_moment(entry, index, _BEGAN)
-        ended = _end_of_attempt(row, describe)
+        ended = _end_of_attempt(row, maps, describe)
         if ended is not None:
             yield _call_moment(ended, index, _ENDED)
 
 
-def _end_of_attempt(row: Checkpoint, describe: Describe) -> HistoryEntry | None:
+def _details_of_beginning(row: Checkpoint) -> dict[str, Any]:
+    if row.kind is CheckpointKind.CHILD:
+        return {"workflow": row.action}
+    total = read_total(row) if row.kind is CheckpointKind.MAP else None
+    return {"items": total} if total is not None else {}
+
+
+def _end_of_attempt(
+    row: Checkpoint, maps: Mapping[str, ItemCount], describe: Describe
+) -> HistoryEntry | None:
     type_ = _type_of_end(row)
     if type_ is None or row.completed_at is None:
         return None
@@ -146,22 +204,34 @@ def _end_of_attempt(row: Checkpoint, describe: Describe) -> HistoryEntry | None:
         attempt=row.attempt,
         error=describe(str(ErrorRecord.from_text(row.error))) if row.error else "",
         due_at=row.retry_at,
-        details={"is_final": row.is_final} if row.status is CheckpointStatus.FAILED else {},
+        child_id=child_id_of(row),
+        details=_details_of_end(row, maps),
     )
+
+
+def _details_of_end(row: Checkpoint, maps: Mapping[str, ItemCount]) -> dict[str, Any]:
+    details: dict[str, Any] = {}
+    if row.status is CheckpointStatus.FAILED:
+        details["is_final"] = row.is_final
+    record = read_group(row)
+    if record is not None:
+        details["decided_by"] = record.by
+        details["timed_out"] = record.has_timed_out
+        details["branches"] = {name: str(status) for name, status in record.statuses.items()}
+    count = maps.get(row.key) if row.kind is CheckpointKind.MAP else None
+    if count is not None:
+        details |= {"completed": count.completed + count.undone, "failed": count.failed}
+    return details
 
 
 def _type_of_end(row: Checkpoint) -> HistoryType | None:
     """Return what the attempt's end was; None of one that is open, or told by its signal."""
-    failed = row.status is CheckpointStatus.FAILED
     if row.status is CheckpointStatus.INTENT:
         return None
-    if row.kind is CheckpointKind.SIGNAL:
-        return HistoryType.WAIT_TIMED_OUT if failed else None
-    if row.kind is CheckpointKind.SLEEP:
-        return HistoryType.SLEEP_PASSED
-    if row.kind is CheckpointKind.UNDO:
-        return HistoryType.UNDO_FAILED if failed else HistoryType.UNDO_COMPLETED
-    return HistoryType.ATTEMPT_FAILED if failed else HistoryType.ATTEMPT_COMPLETED
+    if is_dropped(row):
+        return HistoryType.DROPPED
+    completed, failed = _ENDS_OF_CALLS[row.kind]
+    return failed if row.status is CheckpointStatus.FAILED else completed
 
 
 def _call_moment(entry: HistoryEntry, index: int, phase: int) -> Moment:

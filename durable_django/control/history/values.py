@@ -30,6 +30,22 @@ class HistoryType(StrEnum):
     SIGNAL_DELIVERED = "signal_delivered"
     SIGNAL_EXPIRED = "signal_expired"
     SIGNAL_DEAD = "signal_dead"
+    EVENT_ACCEPTED = "event_accepted"
+    EVENT_DELIVERED = "event_delivered"
+    CHILD_STARTED = "child_started"
+    CHILD_COMPLETED = "child_completed"
+    CHILD_FAILED = "child_failed"
+    #: The branches of a group came to a decision; `details` say which, and how each branch stood.
+    GROUP_DECIDED = "group_decided"
+    GROUP_FAILED = "group_failed"
+    MAP_BEGAN = "map_began"
+    MAP_COMPLETED = "map_completed"
+    MAP_FAILED = "map_failed"
+    CHECKS_BEGAN = "checks_began"
+    CHECK_SUCCEEDED = "check_succeeded"
+    CHECKS_FAILED = "checks_failed"
+    #: Given up, because its group was decided without it.
+    DROPPED = "dropped"
     #: Somebody acted; `details["act"]` is the `EventType`.
     ACT = "act"
     PAUSED = "paused"
@@ -66,11 +82,15 @@ class HistoryEntry:
     actor: str = ""
     #: An `ActorKind`; empty if it was the engine.
     actor_kind: str = ""
+    #: What finds them again: of another execution or a schedule its id.
+    actor_id: str = ""
     #: Why, in the actor's words.
     reason: str = ""
     #: The event's id, which rises in the order of the acts; None of all else.
     event_id: int | None = None
     signal_id: UUID | None = None
+    #: Of a child that it is about.
+    child_id: UUID | None = None
     #: When something is due: a timer, the next attempt.
     due_at: datetime | None = None
     #: Whether `at` is only known to be near.

@@ -113,12 +113,15 @@ def input_schema(definition: WorkflowDefinition) -> dict[str, Any]:
     return {"$schema": SCHEMA_DIALECT, "title": definition.name, **described, **schema}
 
 
-def coerce_input(definition: WorkflowDefinition, raw: Any) -> dict[str, Any]:
+def coerce_input(
+    definition: WorkflowDefinition, raw: Any, *, filled_in: str = ""
+) -> dict[str, Any]:
     """Return the arguments that the workflow's annotations ask for, made of JSON from outside.
 
     `"2026-01-01"` becomes a date where a date is asked for, `"12.30"` a Decimal, a value the
     member of its Enum, an object a dataclass. What is not annotated stays the plain JSON it is,
-    and what is not given is left to its default.
+    and what is not given is left to its default. The argument `filled_in` comes from elsewhere: it
+    need not be there.
 
     Raises:
         InputError: Something is missing, unknown, or of another kind; by JSON pointer.
@@ -135,7 +138,7 @@ def coerce_input(definition: WorkflowDefinition, raw: Any) -> dict[str, Any]:
         extra = {name: part for name, part in raw.items() if name not in known}
     arguments = read_fields(
         known,
-        frozenset(one.name for one in signature.parameters if one.is_required),
+        frozenset(one.name for one in signature.parameters if one.is_required) - {filled_in},
         {name: part for name, part in raw.items() if name not in extra},
         "",
         problems,

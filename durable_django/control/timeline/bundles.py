@@ -31,7 +31,10 @@ _TELLING = (
     SegmentKind.UNDO,
     SegmentKind.COMPENSATED,
     SegmentKind.RAN,
+    SegmentKind.UNDER_WAY,
     SegmentKind.REUSED,
+    SegmentKind.DROPPED,
+    SegmentKind.GROUP,
 )
 
 T = TypeVar("T")
@@ -96,6 +99,9 @@ KIND_WORDS = {
     SegmentKind.BACKOFF: _lazy("back-off"),
     SegmentKind.WAITING: _lazy("waiting"),
     SegmentKind.REUSED: _lazy("reused"),
+    SegmentKind.UNDER_WAY: _lazy("under way"),
+    SegmentKind.GROUP: _lazy("branches side by side"),
+    SegmentKind.DROPPED: _lazy("dropped"),
 }
 MARK_WORDS = {
     MarkKind.DELIVERED: _lazy("signal delivered"),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from durable_django.control.calls import Call, group_calls
+from durable_django.control.calls import Call, group_calls, is_open
+from durable_django.control.groups import Place, arrange, flatten
+from durable_django.control.timeline.attempts import attempt_segments, queued
 from durable_django.control.timeline.known import Known
 from durable_django.control.timeline.summaries import summarize
 from durable_django.control.timeline.values import (
@@ -19,19 +22,30 @@ from durable_django.control.timeline.values import (
     Segment,
     SegmentKind,
 )
+from durable_django.control.waiting import child_id_of
 from durable_django.control.wording import say_duration, say_instant
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.event import EventType
-from durable_django.domain.status import CheckpointKind, CheckpointStatus
+from durable_django.domain.status import CheckpointKind, CheckpointStatus, TimerStatus
+from durable_django.domain.timer import Timer
 
-_UNNOTICED = timedelta(milliseconds=1)
+_WAITS = frozenset({CheckpointKind.SIGNAL, CheckpointKind.EVENT})
 
 
 def list_call_rows(record: Record) -> list[Row]:
-    """Return a row per call of the body, in the order in which they were first made."""
+    """Return a row per call, in the order in which they were first made, branches after groups."""
     calls = group_calls(record.checkpoints)
     known = Known(record, calls)
-    return [_to_row(call, known) for call in calls]
+    return [_place_row(place, known) for place in flatten(arrange(calls))]
+
+
+def _place_row(place: Place, known: Known) -> Row:
+    if place.call is None:
+        return _to_open_row(place, known)
+    row = _to_row(place.call, known)
+    if place.call.kind is CheckpointKind.GROUP:
+        row = replace(row, segments=(*_group_segments(place, known), *row.segments))
+    return replace(row, depth=place.depth, label=place.label if place.depth else row.label)
 
 
 def _to_row(call: Call, known: Known) -> Row:
@@ -42,14 +56,59 @@ def _to_row(call: Call, known: Known) -> Row:
             continue
         segments += _segments_of(row, known)
         marks += _marks_of(row, known)
+    child_id = child_id_of(call.last)
     return Row(
         key=call.key,
         name=call.name,
         label=call.key,
         kind=RowKind(call.kind),
         segments=tuple(segments),
-        marks=tuple(marks),
+        marks=(*marks, *_due_marks(call, known)),
         summary=summarize(call, known),
+        execution_id=child_id if child_id in known.record.children else None,
+    )
+
+
+def _to_open_row(place: Place, known: Known) -> Row:
+    """Return the row of a group that is not decided, or of a branch that is a body of its own."""
+    return Row(
+        key=place.key,
+        name=place.label,
+        label=place.label if place.depth else place.key,
+        kind=RowKind.GROUP if place.is_group else RowKind.BRANCH,
+        segments=tuple(_group_segments(place, known)),
+        summary=_("under way") if known.is_alive and place.is_group else "",
+        depth=place.depth,
+    )
+
+
+# --- groups ---
+
+
+def _is_open(place: Place) -> bool:
+    """Say whether a group, or the group of a branch, is not decided yet."""
+    group = place if place.is_group else place.outer
+    return group is None or group.call is None
+
+
+def _group_segments(place: Place, known: Known) -> Iterator[Segment]:
+    """Yield the time from the first beginning among its branches to its decision."""
+    if place.call is not None and known.is_reused(place.call.last):
+        return
+    rows = [row for row in place.attempts if not known.is_reused(row)]
+    starts_at = min((row.started_at for row in rows if row.started_at), default=None)
+    if starts_at is None:
+        return
+    ends = [row.completed_at or known.end_of_open(row) for row in rows]
+    if place.call is None and known.is_alive and _is_open(place):
+        ends.append(known.record.now)
+    ends_at = max(starts_at, *ends)
+    title = _("%(call)s: its branches, for %(took)s")
+    yield Segment(
+        kind=SegmentKind.GROUP,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        title=title % {"call": place.key, "took": say_duration(ends_at - starts_at)},
     )
 
 
@@ -66,107 +125,13 @@ def _segments_of(row: Checkpoint, known: Known) -> Iterator[Segment]:
         )
     elif row.kind is CheckpointKind.SLEEP:
         yield from _sleep_segments(row, known)
-    elif row.kind is CheckpointKind.SIGNAL:
+    elif row.kind in _WAITS:
         yield from _signal_segments(row, known)
+    elif row.kind is CheckpointKind.GROUP:
+        # It has a row only once it is decided; what it took is its branches'.
+        return
     else:
-        yield from _attempt_segments(row, known)
-
-
-# --- steps and undos ---
-
-
-def _attempt_segments(row: Checkpoint, known: Known) -> Iterator[Segment]:
-    starts_at = row.started_at or row.completed_at
-    if starts_at is None:
-        return
-    yield from _queued(row.key, known.ready_at(row), starts_at)
-    kind = _kind_of_attempt(row, known)
-    ends_at = row.completed_at or known.end_of_open(row)
-    ends_at = max(starts_at, ends_at)
-    yield Segment(
-        kind=kind,
-        starts_at=starts_at,
-        ends_at=ends_at,
-        attempt=row.attempt,
-        title=_title_of_attempt(row, kind, ends_at - starts_at, known),
-    )
-    yield from _backoff(row, ends_at, known)
-    if row.key == known.retrying and row is known.latest[row.key] and row.retry_at is not None:
-        yield from _queued(row.key, row.retry_at, known.record.now)
-
-
-def _kind_of_attempt(row: Checkpoint, known: Known) -> SegmentKind:
-    is_undo = row.kind is CheckpointKind.UNDO
-    if row.status is CheckpointStatus.INTENT:
-        return SegmentKind.RUNNING if known.is_running else SegmentKind.OPEN
-    if row.status is CheckpointStatus.FAILED:
-        return SegmentKind.UNDO_FAILED if is_undo else SegmentKind.FAILED
-    if row.status is CheckpointStatus.COMPENSATED:
-        return SegmentKind.COMPENSATED
-    return SegmentKind.UNDO if is_undo else SegmentKind.RAN
-
-
-def _title_of_attempt(row: Checkpoint, kind: SegmentKind, took: timedelta, known: Known) -> str:
-    said = {
-        SegmentKind.RAN: _("%(call)s attempt %(attempt)s: completed in %(took)s"),
-        SegmentKind.FAILED: _("%(call)s attempt %(attempt)s: failed after %(took)s: %(error)s"),
-        SegmentKind.COMPENSATED: _(
-            "%(call)s attempt %(attempt)s: completed in %(took)s, undone since"
-        ),
-        SegmentKind.RUNNING: _("%(call)s attempt %(attempt)s: running for %(took)s"),
-        SegmentKind.OPEN: _(
-            "%(call)s attempt %(attempt)s: begun %(start)s; its end was never recorded"
-        ),
-        SegmentKind.UNDO: _("%(call)s attempt %(attempt)s: undone in %(took)s"),
-        SegmentKind.UNDO_FAILED: _(
-            "%(call)s attempt %(attempt)s: the undo failed after %(took)s: %(error)s"
-        ),
-    }
-    start = row.started_at or row.completed_at
-    return said[kind] % {
-        "call": row.key,
-        "attempt": row.attempt,
-        "took": say_duration(took),
-        "start": say_instant(start) if start else "",
-        "error": known.error_of(row) if row.error else "?",
-    }
-
-
-def _backoff(row: Checkpoint, failed_at: datetime, known: Known) -> Iterator[Segment]:
-    """Yield the wait for the next attempt; the part of it that was, if there never was one."""
-    if row.retry_at is None or row.status is not CheckpointStatus.FAILED:
-        return
-    until, execution = row.retry_at, known.record.execution
-    if execution.finished_at is not None:
-        until = min(until, execution.finished_at)
-    if until - failed_at < _UNNOTICED:
-        return
-    title = _("%(call)s: waits %(took)s after attempt %(attempt)s; the next is due %(due)s")
-    yield Segment(
-        kind=SegmentKind.BACKOFF,
-        starts_at=failed_at,
-        ends_at=until,
-        attempt=row.attempt,
-        title=title
-        % {
-            "call": row.key,
-            "took": say_duration(until - failed_at),
-            "attempt": row.attempt,
-            "due": say_instant(row.retry_at),
-        },
-    )
-
-
-def _queued(key: str, ready_at: datetime | None, until: datetime) -> Iterator[Segment]:
-    if ready_at is None or until - ready_at < _UNNOTICED:
-        return
-    title = _("%(call)s: nothing ran for %(took)s; it could have gone on, and waited for a worker")
-    yield Segment(
-        kind=SegmentKind.QUEUED,
-        starts_at=ready_at,
-        ends_at=until,
-        title=title % {"call": key, "took": say_duration(until - ready_at)},
-    )
+        yield from attempt_segments(row, known)
 
 
 # --- sleeps and waits that are over ---
@@ -180,7 +145,7 @@ def _sleep_segments(row: Checkpoint, known: Known) -> Iterator[Segment]:
     if since is not None and since < due:
         title = _("%(call)s: slept %(took)s, until %(due)s")
         yield _waiting(row.key, since, due, title)
-    yield from _queued(row.key, due if since is None else max(since, due), noticed)
+    yield from queued(row.key, due if since is None else max(since, due), noticed)
 
 
 def _signal_segments(row: Checkpoint, known: Known) -> Iterator[Segment]:
@@ -194,7 +159,7 @@ def _signal_segments(row: Checkpoint, known: Known) -> Iterator[Segment]:
         else:
             title = _("%(call)s: waited %(took)s; no signal came by %(due)s")
         yield _waiting(row.key, since, caused_at, title)
-    yield from _queued(row.key, caused_at, settled)
+    yield from queued(row.key, caused_at, settled)
 
 
 def _cause_of(row: Checkpoint, settled: datetime, known: Known) -> datetime:
@@ -216,13 +181,29 @@ def _waiting(key: str, since: datetime, until: datetime, title: str) -> Segment:
 def _marks_of(row: Checkpoint, known: Known) -> Iterator[Mark]:
     yield from _losses_in(row, known)
     at = row.completed_at or row.started_at
-    if row.kind is not CheckpointKind.SIGNAL or at is None or known.is_reused(row):
+    if row.kind not in _WAITS or at is None or known.is_reused(row):
         return
     if row.status is CheckpointStatus.COMPLETED:
         kind, title = MarkKind.DELIVERED, _("%(call)s: signal delivered %(at)s")
     else:
         kind, title = MarkKind.TIMED_OUT, _("%(call)s: timed out %(at)s")
     yield Mark(kind=kind, at=at, title=title % {"call": row.key, "at": say_instant(at)})
+
+
+def _due_marks(call: Call, known: Known) -> Iterator[Mark]:
+    """Yield when what is under way times out, or has its next turn."""
+    if not is_open(call.last) or not known.is_alive:
+        return
+    instants = [t.fire_at for t in known.record.timers if t.key == call.key and _is_pending(t)]
+    if call.last.retry_at is not None:
+        instants.append(call.last.retry_at)
+    for at in instants:
+        title = _("%(call)s: due %(at)s") % {"call": call.key, "at": say_instant(at)}
+        yield Mark(kind=MarkKind.DUE, at=at, title=title)
+
+
+def _is_pending(timer: Timer) -> bool:
+    return timer.status is TimerStatus.PENDING
 
 
 def _losses_in(row: Checkpoint, known: Known) -> Iterator[Mark]:

@@ -7,8 +7,9 @@ natural width.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -31,6 +32,7 @@ from durable_django.control.timeline.shapes import (
 )
 from durable_django.control.timeline.values import (
     IDLE_KINDS,
+    LONG_KINDS,
     Mark,
     Row,
     RowKind,
@@ -50,24 +52,42 @@ _HEAD_HEIGHT = 56
 _ROW_HEIGHT = 28
 _FOOT_HEIGHT = 8
 _MAX_LABEL = 25
+_LEAST_LABEL = 8
+_LABEL_X = 8
+_INDENT = 12
+_MAX_INDENT = 4
 _MAX_SUMMARY = 30
 #: An idle segment that would be narrower is not drawn; the table has it.
 _LEAST_IDLE = 3.0
-_HEIGHTS = {SegmentKind.WAITING: 4, SegmentKind.BACKOFF: 6, SegmentKind.QUEUED: 10}
+_HEIGHTS = {
+    SegmentKind.WAITING: 4,
+    SegmentKind.BACKOFF: 6,
+    SegmentKind.QUEUED: 10,
+    SegmentKind.GROUP: 6,
+    SegmentKind.UNDER_WAY: 10,
+}
 _BAR_HEIGHT = 14
 _DIAMOND = 6.0
+#: What waits outside for longer may be folded, although it is under way.
+_LONG = timedelta(minutes=1)
 
 
-def draw_timeline(timeline: Timeline, *, step_url: str = "") -> Drawing:
+def draw_timeline(
+    timeline: Timeline,
+    *,
+    step_url: str = "",
+    url_of: Callable[[UUID], str] | None = None,
+) -> Drawing:
     """Return where everything lies.
 
-    `step_url` is the page on which `#step-…` is found; empty if it is the drawing's own.
+    `step_url` is the page on which `#step-…` is found; empty if it is the drawing's own. `url_of`
+    tells the page of an execution, to which the bars of a child lead.
     """
     scale = _scale_of(timeline)
     now_x = None if timeline.now is None else round(_LEFT + scale.x_of(timeline.now), 1)
     axis = draw_axis(scale, _LEFT, now_x)
     rows = tuple(
-        _draw_row(row, index, scale, axis.folds, step_url)
+        _draw_row(row, index, scale, axis.folds, step_url, url_of)
         for index, row in enumerate(timeline.rows)
     )
     bottom = _HEAD_HEIGHT + _ROW_HEIGHT * len(rows)
@@ -104,21 +124,29 @@ def anchor_of(key: str) -> str:
 
 
 def _scale_of(timeline: Timeline) -> Scale:
-    segments = [segment for row in timeline.rows for segment in row.segments]
-    idle = [segment for segment in segments if segment.kind in IDLE_KINDS]
-    moments = [mark.at for row in timeline.rows for mark in row.marks]
-    moments += [at for segment in idle for at in (segment.starts_at, segment.ends_at)]
+    busy, moments = [], [mark.at for row in timeline.rows for mark in row.marks]
+    for row in timeline.rows:
+        for segment in row.segments:
+            if segment.kind in IDLE_KINDS or _may_be_folded(row, segment):
+                moments += [segment.starts_at, segment.ends_at]
+            else:
+                busy.append((segment.starts_at, segment.ends_at))
     moments += [] if timeline.now is None else [timeline.now]
-    return build_scale(
-        timeline.begins_at,
-        timeline.ends_at,
-        [(one.starts_at, one.ends_at) for one in segments if one.kind not in IDLE_KINDS],
-        moments,
-        width=_PLOT_WIDTH,
-    )
+    return build_scale(timeline.begins_at, timeline.ends_at, busy, moments, width=_PLOT_WIDTH)
 
 
-def _draw_row(row: Row, index: int, scale: Scale, folds: Sequence[Fold], step_url: str) -> DrawnRow:
+def _may_be_folded(row: Row, segment: Segment) -> bool:
+    return row.kind in LONG_KINDS and segment.ends_at - segment.starts_at > _LONG
+
+
+def _draw_row(
+    row: Row,
+    index: int,
+    scale: Scale,
+    folds: Sequence[Fold],
+    step_url: str,
+    url_of: Callable[[UUID], str] | None,
+) -> DrawnRow:
     segments = bundle_segments(row.segments)
     marks = bundle_marks(row.marks)
     y = float(_HEAD_HEIGHT + _ROW_HEIGHT * index)
@@ -127,12 +155,17 @@ def _draw_row(row: Row, index: int, scale: Scale, folds: Sequence[Fold], step_ur
     reach = [bar.x + bar.width for bar in bars] + [one.right for one in diamonds]
     word = _word_of(row)
     anchor = anchor_of(row.key) if row.key else f"timeline-{index + 1}"
+    href = f"{step_url}#{anchor}"
+    if row.execution_id is not None and url_of is not None:
+        href = url_of(row.execution_id)
+    depth = min(row.depth, _MAX_INDENT)
     return DrawnRow(
-        href=f"{step_url}#{anchor}",
+        href=href,
         anchor=anchor,
         word=word,
         label=row.label,
-        short_label=_shorten(row.label, _MAX_LABEL - len(word)),
+        label_x=_LABEL_X + _INDENT * depth,
+        short_label=_shorten(row.label, max(_MAX_LABEL - len(word) - 2 * depth, _LEAST_LABEL)),
         summary=row.summary,
         short_summary=_shorten(row.summary, _MAX_SUMMARY),
         y=y,
@@ -190,7 +223,16 @@ def _draw_mark(mark: Mark, y: float, scale: Scale) -> Diamond:
 
 
 def _word_of(row: Row) -> str:
-    words = {RowKind.SLEEP: _("sleep"), RowKind.SIGNAL: _("wait"), RowKind.TIMER: _("timer")}
+    words = {
+        RowKind.SLEEP: _("sleep"),
+        RowKind.SIGNAL: _("wait"),
+        RowKind.EVENT: _("event"),
+        RowKind.TIMER: _("timer"),
+        RowKind.CHILD: _("child"),
+        RowKind.MAP: _("map"),
+        RowKind.POLL: _("check"),
+        RowKind.TASK: _("task"),
+    }
     return words.get(row.kind, "")
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from durable_django.control.calls import Call, find_current_wait, is_running, list_in_order
+from durable_django.control.calls import Call, is_running, list_in_order
 from durable_django.control.timeline.values import Record
+from durable_django.control.waiting import list_current_waits
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.error_record import ErrorRecord
-from durable_django.domain.signal import Signal
+from durable_django.domain.signal import Signal, event_name_of, wait_kind_of
 from durable_django.domain.status import CheckpointKind, CheckpointStatus, SignalStatus, WaitKind
 
 
@@ -26,21 +28,23 @@ class Known:
     #: What each wait consumed, by key and attempt.
     consumed: dict[tuple[str, int], Signal] = field(init=False)
     is_running: bool = field(init=False)
-    #: The key of the call whose next attempt the execution waits for.
-    retrying: str = field(init=False)
+    #: The keys of the calls whose next attempt the execution waits for.
+    retrying: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         rows = list_in_order(self.record.checkpoints)
-        earlier: list[Checkpoint | None] = [None, *rows]
-        self.before = {
-            (row.key, row.attempt): previous for row, previous in zip(rows, earlier, strict=False)
-        }
+        self.before = dict(_pair_with_former(rows))
         self.latest = {row.key: row for row in sorted(rows, key=lambda row: row.attempt)}
         self.consumed = _match_signals(rows, self.record)
         execution, now = self.record.execution, self.record.now
         self.is_running = is_running(execution, now)
-        wait = find_current_wait(execution, self.calls, self.record.timers)
-        self.retrying = wait.key if wait and wait.kind is WaitKind.RETRY else ""
+        waits = list_current_waits(execution, self.calls, self.record.timers)
+        self.retrying = frozenset(one.key for one in waits if one.kind is WaitKind.RETRY)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the execution has not ended."""
+        return not self.record.execution.is_terminal
 
     def ready_at(self, row: Checkpoint) -> datetime | None:
         """Return from when on the attempt could have begun; None if that is not known."""
@@ -75,16 +79,43 @@ class Known:
         return self.record.describe_error(str(ErrorRecord.from_text(row.error or "")))
 
 
+def _pair_with_former(
+    rows: list[Checkpoint],
+) -> Iterator[tuple[tuple[str, int], Checkpoint | None]]:
+    """Pair each attempt with what was made before it, in its branch or before its group."""
+    last: dict[str, Checkpoint] = {}
+    for row in rows:
+        sequences = list(_sequences_of(row))
+        found = (last[one] for one in sequences if one in last)
+        yield (row.key, row.attempt), next(found, None)
+        last[sequences[0]] = row
+
+
+def _sequences_of(row: Checkpoint) -> Iterator[str]:
+    """Yield the sequences that an attempt follows, its own first, and the body last.
+
+    The calls of a body follow each other, and so do the attempts of a call that is a branch.
+    """
+    if row.branch_position and row.kind is not CheckpointKind.UNDO:
+        parts = row.key.split("/")
+        # `group/call` and `group/branch/group/call` are branches; `group/branch/call` stands in one.
+        depth = len(parts) - (1 if len(parts) % 2 else 0)
+        for count in range(depth, 0, -2):
+            yield "/".join(parts[:count])
+    yield ""
+
+
 def _match_signals(rows: list[Checkpoint], record: Record) -> dict[tuple[str, int], Signal]:
     """Pair the waits that got a signal with what they got: both are first in, first out."""
-    delivered: dict[str, list[Signal]] = {}
+    delivered: dict[tuple[CheckpointKind, str], list[Signal]] = {}
     for signal in sorted(record.signals, key=lambda signal: signal.position):
         if signal.status is SignalStatus.DELIVERED:
-            delivered.setdefault(signal.name, []).append(signal)
+            is_event = wait_kind_of(signal.name) is WaitKind.EVENT
+            kind = CheckpointKind.EVENT if is_event else CheckpointKind.SIGNAL
+            name = event_name_of(signal.name) if is_event else signal.name
+            delivered.setdefault((kind, name), []).append(signal)
     return {
-        (row.key, row.attempt): delivered[row.name].pop(0)
+        (row.key, row.attempt): delivered[row.kind, row.name].pop(0)
         for row in rows
-        if row.kind is CheckpointKind.SIGNAL
-        and row.status is CheckpointStatus.COMPLETED
-        and delivered.get(row.name)
+        if row.status is CheckpointStatus.COMPLETED and delivered.get((row.kind, row.name))
     }

@@ -74,6 +74,8 @@ class DrawnRow:
     #: What kind of call, in a word; empty for a step.
     word: str
     label: str
+    #: Indented by how deep it stands among branches.
+    label_x: int
     short_label: str
     summary: str
     short_summary: str

@@ -5,15 +5,17 @@ Built from what is stored alone; `timeline_values` says what each kind of segmen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from durable_django.control.items import ItemCount
 from durable_django.control.timeline.call_rows import list_call_rows
 from durable_django.control.timeline.values import (
     Mark,
@@ -59,10 +61,14 @@ def build_timeline(  # noqa: PLR0913 -- one for each table an execution has rows
     now: datetime,
     *,
     events: Sequence[Event] = (),
+    maps: Mapping[str, ItemCount] = MappingProxyType({}),
+    children: Mapping[UUID, Execution] = MappingProxyType({}),
     describe_error: Callable[[str], str] = str,
 ) -> Timeline:
     """Return the timeline of an execution as it stands at the store's `now` (aware).
 
+    The items of a map are one row, and are told by their numbers (`maps`); they need not be among
+    the checkpoints. `children` are those that may be seen, so that their rows lead to them.
     `describe_error` turns the `Type: message` of an error into what may be shown of it.
     """
     record = Record(
@@ -73,8 +79,10 @@ def build_timeline(  # noqa: PLR0913 -- one for each table an execution has rows
         events=events,
         now=now,
         describe_error=describe_error,
+        maps=maps,
+        children=children,
     )
-    rows = _fit(list_call_rows(record) + list_wait_rows(record))
+    rows = _fit(_merge(list_call_rows(record), list_wait_rows(record)))
     known = [execution.created_at, execution.finished_at if execution.is_terminal else now]
     begins_at, ends_at = _extent_of(rows, [at for at in known if at is not None])
     return Timeline(
@@ -90,6 +98,21 @@ def build_timeline(  # noqa: PLR0913 -- one for each table an execution has rows
 def timeline_json(timeline: Timeline) -> dict[str, Any]:
     """Return the timeline as JSON values: instants as ISO 8601 text, everything else as named."""
     return {name: _to_json(value) for name, value in asdict(timeline).items()}
+
+
+def _merge(rows: list[Row], waits: Iterable[Row]) -> list[Row]:
+    """Return the rows with those that no call tells of: in branches under their group."""
+    for wait in waits:
+        scope, is_inside, label = wait.key.rpartition("/")
+        group = next((row for row in rows if is_inside and row.key == scope), None)
+        if group is None:
+            rows.append(wait)
+            continue
+        place = rows.index(group) + 1
+        while place < len(rows) and rows[place].depth > group.depth:
+            place += 1
+        rows.insert(place, replace(wait, label=label, depth=group.depth + 1))
+    return rows
 
 
 def _fit(rows: list[Row]) -> list[Row]:

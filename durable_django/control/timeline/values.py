@@ -14,18 +14,23 @@ All instants come from what is stored. What the tones of a segment mean, and wha
   One that a crash interrupted and that was run again is one segment, from its first beginning.
 * `running`: an attempt under a live lease. `open`: it was begun and its end was never recorded.
 * `reused`: a fork took the outcome over; it ran in the execution that was forked.
+* `under_way`: begun and not ended, and no worker need be at it: a child, a human task, a check
+  between two turns, the items of a map.
+* `dropped`: given up, because its group was decided without it.
+* `group`: from the first beginning among branches side by side to the group's decision.
 
 Messages of errors are shown through the hook `describe_error`: callers redact there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from durable_django.control.items import ItemCount
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.event import Event
 from durable_django.domain.execution import Execution
@@ -48,6 +53,9 @@ class SegmentKind(StrEnum):
     UNDO = "undo"
     UNDO_FAILED = "undo_failed"
     REUSED = "reused"
+    UNDER_WAY = "under_way"
+    GROUP = "group"
+    DROPPED = "dropped"
 
 
 #: Nothing of the workflow ran then.
@@ -74,12 +82,36 @@ class RowKind(StrEnum):
     SLEEP = CheckpointKind.SLEEP.value
     SIGNAL = CheckpointKind.SIGNAL.value
     UNDO = CheckpointKind.UNDO.value
+    EVENT = CheckpointKind.EVENT.value
+    CHILD = CheckpointKind.CHILD.value
+    #: Branches side by side; the rows after it, as long as they are deeper, are its branches.
+    GROUP = CheckpointKind.GROUP.value
+    #: One for all of its items.
+    MAP = CheckpointKind.MAP.value
+    ITEM = CheckpointKind.ITEM.value
+    POLL = CheckpointKind.POLL.value
+    TASK = CheckpointKind.TASK.value
+    #: A branch that is a body of its own.
+    BRANCH = "branch"
     #: A timer whose call left no checkpoint: a sleep's, or that of a wait with a timeout.
     TIMER = "timer"
     #: Signals of one name that nothing has consumed.
     INBOX = "inbox"
     #: The execution as a whole: it waits for a worker or a person, or runs between two calls.
     STATE = "state"
+
+
+#: What lies on these rows may take long although nothing of this execution runs.
+LONG_KINDS = frozenset(
+    {
+        RowKind.CHILD,
+        RowKind.GROUP,
+        RowKind.MAP,
+        RowKind.POLL,
+        RowKind.TASK,
+        RowKind.BRANCH,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +153,10 @@ class Row:
     summary: str = ""
     #: How many calls it stands for.
     calls: int = 1
+    #: How deep it stands among branches; 0 in the body.
+    depth: int = 0
+    #: Of a child that may be seen: its execution.
+    execution_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,3 +187,7 @@ class Record:
     now: datetime
     #: Turns the text of an error into what may be shown of it.
     describe_error: Callable[[str], str] = str
+    #: How far its maps have come, by the keys of their calls.
+    maps: Mapping[str, ItemCount] = field(default_factory=dict)
+    #: Its children that may be seen.
+    children: Mapping[UUID, Execution] = field(default_factory=dict)

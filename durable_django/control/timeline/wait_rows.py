@@ -13,8 +13,6 @@ from django.utils.translation import ngettext
 
 from durable_django.control.calls import (
     UNDO_PREFIX,
-    CurrentWait,
-    find_current_wait,
     find_last_end,
     find_open,
     find_unclaimed_timers,
@@ -31,8 +29,14 @@ from durable_django.control.timeline.values import (
     Segment,
     SegmentKind,
 )
-from durable_django.control.wording import say_duration, say_instant, say_moment
-from durable_django.domain.signal import Signal
+from durable_django.control.waiting import (
+    TIMED_OUT_BY_TIMER,
+    CurrentWait,
+    list_current_waits,
+    say_wait,
+)
+from durable_django.control.wording import say_duration, say_instant, say_mailbox, say_moment
+from durable_django.domain.signal import Signal, wait_kind_of
 from durable_django.domain.status import ExecutionStatus, SignalStatus, TimerStatus, WaitKind
 from durable_django.domain.timer import Timer
 
@@ -41,23 +45,36 @@ _MARK_OF = {
     SignalStatus.EXPIRED: MarkKind.EXPIRED,
     SignalStatus.DEAD: MarkKind.DEAD,
 }
+_KIND_OF = {
+    WaitKind.TIMER: RowKind.SLEEP,
+    WaitKind.SIGNAL: RowKind.SIGNAL,
+    WaitKind.EVENT: RowKind.EVENT,
+    WaitKind.CHILD: RowKind.CHILD,
+    WaitKind.MAP: RowKind.MAP,
+    WaitKind.POLL: RowKind.POLL,
+    WaitKind.TASK: RowKind.TASK,
+}
 
 
 def list_wait_rows(record: Record) -> list[Row]:
     """Return the rows of timers and waits without an outcome, of the state, and of the inbox."""
     calls = group_calls(record.checkpoints)
-    wait = find_current_wait(record.execution, calls, record.timers)
+    waits = list_current_waits(record.execution, calls, record.timers)
+    by_timer = {wait.timer_key: wait for wait in waits if wait.timer_key}
     since = find_last_end(record.execution, record.checkpoints)
     rows = [
-        _timer_row(timer, wait, since, record)
+        _timer_row(timer, by_timer.get(timer.key), since, record)
         for timer in find_unclaimed_timers(calls, record.timers)
     ]
     shown = {row.key for row in rows} | {call.key for call in calls}
-    if wait is None:
+    if not waits:
         rows += _state_rows(record, since, has_open=find_open(calls) is not None)
     # The wait for an undo is in the row of what it undoes.
-    elif wait.key.removeprefix(UNDO_PREFIX) not in shown:
-        rows.append(_wait_row(wait, since, record))
+    rows += [
+        _wait_row(wait, since, record)
+        for wait in waits
+        if not wait.key or wait.key.removeprefix(UNDO_PREFIX) not in shown
+    ]
     return [*rows, *_inbox_rows(record)]
 
 
@@ -65,7 +82,7 @@ def list_wait_rows(record: Record) -> list[Row]:
 
 
 def _timer_row(timer: Timer, wait: CurrentWait | None, since: datetime, record: Record) -> Row:
-    if wait is not None and wait.timer_key == timer.key:
+    if wait is not None:
         return _wait_row(wait, since, record)
     marks: tuple[Mark, ...] = ()
     if timer.status is TimerStatus.PENDING:
@@ -86,11 +103,12 @@ def _timer_row(timer: Timer, wait: CurrentWait | None, since: datetime, record: 
 
 
 def _wait_row(wait: CurrentWait, since: datetime, record: Record) -> Row:
-    """Return the row of the wait the execution is in."""
+    """Return the row of a wait the execution is in."""
     now = record.now
     over_at = _over_at(wait, record)
     until = over_at or wait.until or now
-    segments = _waiting(wait.key, since, until)
+    label = wait.key or say_wait(wait)
+    segments = _waiting(label, since, until)
     if over_at is not None and over_at < now:
         title = _("%(call)s: due for %(took)s, and no worker has taken it yet")
         segments += (
@@ -98,17 +116,16 @@ def _wait_row(wait: CurrentWait, since: datetime, record: Record) -> Row:
                 kind=SegmentKind.QUEUED,
                 starts_at=max(over_at, since),
                 ends_at=max(now, since),
-                title=title % {"call": wait.key, "took": say_duration(now - over_at)},
+                title=title % {"call": label, "took": say_duration(now - over_at)},
             ),
         )
-    kinds = {WaitKind.TIMER: RowKind.SLEEP, WaitKind.SIGNAL: RowKind.SIGNAL}
     return Row(
         key=wait.key,
         name=wait.name,
-        label=wait.key,
-        kind=kinds.get(wait.kind, RowKind.STEP),
+        label=label,
+        kind=_KIND_OF.get(wait.kind, RowKind.STEP),
         segments=segments,
-        marks=(_due_mark(wait.key, wait.until),) if wait.until else (),
+        marks=(_due_mark(label, wait.until),) if wait.until else (),
         summary=_summarize(wait, since, record),
     )
 
@@ -118,7 +135,7 @@ def _over_at(wait: CurrentWait, record: Record) -> datetime | None:
     causes = [
         signal.created_at
         for signal in record.signals
-        if wait.kind is WaitKind.SIGNAL
+        if wait.kind in (WaitKind.SIGNAL, WaitKind.EVENT)
         and signal.name == wait.name
         and signal.status is SignalStatus.PENDING
     ]
@@ -130,7 +147,7 @@ def _over_at(wait: CurrentWait, record: Record) -> datetime | None:
 def _summarize(wait: CurrentWait, since: datetime, record: Record) -> str:
     if wait.until is None:
         return _("waits since %(at)s") % {"at": say_moment(since, record.now)}
-    if wait.kind is WaitKind.SIGNAL:
+    if wait.kind in TIMED_OUT_BY_TIMER:
         return _("waits until %(at)s") % {"at": say_moment(wait.until, record.now)}
     return _due(wait.until, record)
 
@@ -221,20 +238,27 @@ def _inbox_rows(record: Record) -> Iterator[Row]:
         yield Row(
             key="",
             name=name,
-            label=_("signal %(name)s") % {"name": name},
+            label=_say_mailbox(name),
             kind=RowKind.INBOX,
             marks=tuple(_mark_of(signal) for signal in signals),
             summary=_summarize_inbox(signals),
         )
 
 
+def _say_mailbox(name: str) -> str:
+    if wait_kind_of(name) is WaitKind.EVENT:
+        return say_mailbox(name)
+    return _("signal %(name)s") % {"name": name}
+
+
 def _mark_of(signal: Signal) -> Mark:
     said = {
-        SignalStatus.PENDING: _("signal %(name)s: accepted %(at)s, not consumed yet"),
-        SignalStatus.EXPIRED: _("signal %(name)s: accepted %(at)s, never consumed: it expired"),
-        SignalStatus.DEAD: _("signal %(name)s: accepted %(at)s, never asked for"),
+        SignalStatus.PENDING: _("%(what)s: accepted %(at)s, not consumed yet"),
+        SignalStatus.EXPIRED: _("%(what)s: accepted %(at)s, never consumed: it expired"),
+        SignalStatus.DEAD: _("%(what)s: accepted %(at)s, never asked for"),
     }
-    title = said[signal.status] % {"name": signal.name, "at": say_instant(signal.created_at)}
+    told = {"what": _say_mailbox(signal.name), "at": say_instant(signal.created_at)}
+    title = said[signal.status] % told
     return Mark(kind=_MARK_OF[signal.status], at=signal.created_at, title=title)
 
 

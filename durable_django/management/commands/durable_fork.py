@@ -34,6 +34,8 @@ class Command(ActCommand):
         plan = client.plan_fork(
             options["id"], options["from_step"], version=options["workflow_version"]
         )
+        if plan.group:
+            self.say(f"{plan.from_step} stands in {plan.group}, which is made again as a whole.")
         if options["dry_run"]:
             self._show_plan(plan, options)
             return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +12,7 @@ from django.core.management.base import CommandParser
 from durable_django.conf import settings
 from durable_django.control.pruning import prune_control_plane
 from durable_django.domain.status import TERMINAL_STATUSES, ExecutionStatus
-from durable_django.management.console import DurableCommand, count, usage_error
+from durable_django.management.console import DurableCommand, confirm, count
 from durable_django.runtime import engine
 
 
@@ -51,7 +50,7 @@ class Command(DurableCommand):
             self._answer(options, {"would_delete": found})
             return
         if found and not options["yes"]:
-            _confirm(f"Delete {found} executions that ended more than {days:g} days ago?")
+            confirm(f"Delete {found} executions that ended more than {days:g} days ago?")
         deleted = self._delete(before, statuses, options["batch"])
         others = prune_control_plane(before)
         told = [f"{number} {kind.replace('_', ' ')}" for kind, number in others.items() if number]
@@ -76,13 +75,6 @@ class Command(DurableCommand):
             return
         [number] = document.values()
         self.show(str(number))
-
-
-def _confirm(question: str) -> None:
-    if not sys.stdin.isatty():
-        raise usage_error("Nobody is there to confirm: give --yes, or --dry-run to look first.")
-    if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
-        raise usage_error("Nothing was deleted.")
 
 
 def _days(text: str) -> float:

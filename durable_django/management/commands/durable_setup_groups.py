@@ -1,10 +1,19 @@
-"""`durable_setup_groups`: make the groups of those who look at executions and those who steer them.
+"""`durable_setup_groups`: make the groups of who looks at executions, steers them, or does tasks.
 
-==================  ===============================================================================
-Durable viewers     see executions, workflows and health; no inputs, results or signal payloads
-Durable operators   that, and payloads (redacted), and they start, signal, cancel, pause, resume,
-                    retry and fork, one execution or many at once
-==================  ===============================================================================
+====================  =============================================================================
+Durable viewers       see executions, human tasks, schedules, queues, workflows and health; no
+                      inputs, results or signal payloads
+Durable operators     that, and payloads (redacted), and they start, signal, cancel, pause, resume,
+                      retry and fork, one execution or many at once, reassign and cancel tasks,
+                      enable, disable, trigger and backfill schedules, and control queues
+Durable task workers  see the human tasks that are for them, and do them
+====================  =============================================================================
+
+Operators do no tasks: who steers a process need not be who decides in it. Add them to the task
+workers if they are.
+
+Operators add, change and delete no schedules: these decide what is started in the time to come, and
+with what input. `add_schedule`, `change_schedule` and `delete_schedule` are given by name.
 
 Nobody is given `terminate_execution`: it ends an execution without undoing what it did, so that
 somebody has to clean up by hand. Superusers have it; to others it is given by name.
@@ -23,7 +32,12 @@ from durable_django.control.permissions import Permission
 from durable_django.management.console import EXIT_ERROR, DurableCommand
 
 GROUPS: dict[str, tuple[Permission, ...]] = {
-    "Durable viewers": (Permission.VIEW,),
+    "Durable viewers": (
+        Permission.VIEW,
+        Permission.VIEW_TASKS,
+        Permission.VIEW_SCHEDULES,
+        Permission.VIEW_QUEUES,
+    ),
     "Durable operators": (
         Permission.VIEW,
         Permission.PAYLOADS,
@@ -33,7 +47,14 @@ GROUPS: dict[str, tuple[Permission, ...]] = {
         Permission.RETRY,
         Permission.FORK,
         Permission.BULK,
+        Permission.VIEW_TASKS,
+        Permission.REASSIGN_TASKS,
+        Permission.VIEW_SCHEDULES,
+        Permission.RUN_SCHEDULES,
+        Permission.VIEW_QUEUES,
+        Permission.CHANGE_QUEUES,
     ),
+    "Durable task workers": (Permission.COMPLETE_TASKS,),
 }
 _APP = "durable_django"
 
@@ -52,8 +73,8 @@ class Command(DurableCommand):
     """Creates the groups and adds what they lack; what somebody added to them stays."""
 
     help = (
-        "Create the groups 'Durable viewers' and 'Durable operators', or give them what they "
-        "lack. Takes nothing away; a second run changes nothing."
+        "Create the groups 'Durable viewers', 'Durable operators' and 'Durable task workers', or "
+        "give them what they lack. Takes nothing away; a second run changes nothing."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -30,6 +30,8 @@ SCRIPT = "<script>alert(1)</script>"
 SECRET = "sk_live_51HcanaryCANARYcanary"
 #: Session, user, counts, ids of the page, its rows, their attempts.
 LIST_QUERIES = 6
+#: Of who completes tasks: their groups, and how many tasks there are for them.
+INBOX_QUERIES = 2
 #: And which permissions the user has, of their own and by their groups.
 PERMISSION_QUERIES = 2
 
@@ -71,6 +73,11 @@ def shown(page: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", body).split())
 
 
+def but_of_tasks(queries: Any) -> list[dict[str, str]]:
+    """Leave out what the link to the inbox asks."""
+    return [q for q in queries if "durable_django_humantask" not in q["sql"]]
+
+
 def keys_of(response: Any) -> list[str]:
     return [row.key for row in response.context["cl"].result_list]
 
@@ -87,7 +94,7 @@ class TestQueries:
 
         assert response.status_code == 200
         assert len(response.context["cl"].result_list) == min(rows, 50)
-        assert len(queries) == LIST_QUERIES
+        assert len(queries) == LIST_QUERIES + INBOX_QUERIES
 
     def test_looking_as_an_ordinary_user_adds_only_the_permissions(self, client: Client):
         insert()
@@ -104,7 +111,7 @@ class TestQueries:
         with CaptureQueriesContext(connection) as queries:
             staff.get(LIST, {"status__exact": "pending"})
 
-        counting = [q["sql"] for q in queries if "COUNT(" in q["sql"]]
+        counting = [q["sql"] for q in but_of_tasks(queries) if "COUNT(" in q["sql"]]
         assert len(counting) == 2  # the figures; the attempts of the page's rows
         figures = counting[0]
         assert figures.count("COUNT(") == len(ExecutionStatus) + 1
@@ -126,7 +133,7 @@ class TestQueries:
         with CaptureQueriesContext(connection) as queries:
             staff.get(LIST, {"q": "status:bogus"})
 
-        assert not [q for q in queries if "durable_django" in q["sql"]]
+        assert not [q for q in but_of_tasks(queries) if "durable_django" in q["sql"]]
 
 
 class TestFiguresAndPages:
@@ -251,6 +258,24 @@ class TestSearchAndFilters:
 
         assert keys_of(response) == ["a"]
 
+    def test_children_and_those_without_a_parent_are_filters(self, staff: Client):
+        parent = insert(key="root")
+        insert(key="child", parent_id=parent.pk, parent_key="pay", depth=1)
+
+        assert keys_of(staff.get(LIST, {"family": "root"})) == ["root"]
+        assert keys_of(staff.get(LIST, {"family": "child"})) == ["child"]
+        assert keys_of(staff.get(LIST, {"q": f"parent:{parent.pk}"})) == ["child"]
+        assert keys_of(staff.get(LIST, {"q": "is:root"})) == ["root"]
+
+    def test_a_child_is_marked_with_its_call(self, staff: Client):
+        parent = insert()
+        insert(parent_id=parent.pk, parent_key="<i>pay</i>", depth=1)
+
+        page = staff.get(LIST).text
+
+        assert page.count("↳") == 1
+        assert "child, called &lt;i&gt;pay&lt;/i&gt;" in page
+
     def test_workflow_and_version_are_filters(self, staff: Client):
         insert(key="v1")
         insert(key="v2", workflow_version=2)
@@ -269,6 +294,8 @@ class TestSearchAndFilters:
             ({"q": "status:failed", "status__exact": "parked"}, "None is both failed and parked"),
             ({"status__exact": "bogus"}, "is none of: pending"),
             ({"workflow_version__exact": "x"}, "whole number"),
+            ({"family": "uncle"}, "root or child"),
+            ({"family": "root", "q": "is:child"}, "both"),
         ],
         ids=ascii,
     )
@@ -396,8 +423,22 @@ class TestRows:
                 {"status": "suspended", "waiting_kind": "deferred", "waiting_for": "~unknown"},
                 "no worker knows shop.order v1",
             ),
+            *(
+                ({"status": "suspended", "waiting_kind": kind, "waiting_for": name}, said)
+                for kind, name, said in [
+                    ("child", "pay", "child pay"),
+                    ("map", "load", "items of load"),
+                    ("event", "~event/off/1f", "event off"),
+                    ("poll", "arrived", "check arrived"),
+                    ("task", "approve", "task approve"),
+                    ("several", "|signal:a||timer:b|", "several things"),
+                ]
+            ),
         ],
-        ids=["pending", "paused", "parked", "cancelled", "compensating", "deferred"],
+        ids=[
+            *("pending", "paused", "parked", "cancelled", "compensating", "deferred"),
+            *("child", "map", "event", "poll", "task", "several"),
+        ],
     )
     def test_every_other_state_says_why_it_is_there(
         self, staff: Client, fields: dict[str, Any], said: str
@@ -513,7 +554,11 @@ class TestRights:
         root = client.get(LIST).context["durable_tools"]
 
         assert [str(tool.label) for tool in viewer] == ["Workflows", "Health"]
-        assert [str(tool.label) for tool in root][2:] == ["Bulk operations", "Start a workflow"]
+        assert [str(tool.label) for tool in root][2:] == [
+            "Bulk operations",
+            "Start a workflow",
+            "Task inbox (0)",
+        ]
 
 
 def only_ours(user: User, rows: QuerySet[WorkflowExecution]) -> QuerySet[WorkflowExecution]:

@@ -30,9 +30,9 @@ pytestmark = pytest.mark.django_db
 PAGES = "/admin/durable_django/workflowexecution/"
 EVIL = "</svg></textarea><script>alert(1)</script>"
 CANARY = "canary-7f3a"
-#: Session, user, execution, version; start, attempts, timers, signals. The driver's clock is no
-#: query; the database's is one more.
-QUERIES_OF_ALL = 8
+#: Session, user, execution, version, children; start, attempts, timers, signals. The driver's clock
+#: is no query; the database's is one more.
+QUERIES_OF_ALL = 9
 #: What each tab asks besides.
 QUERIES_OF_TAB = {
     Tab.TIMELINE: 1,
@@ -43,6 +43,9 @@ QUERIES_OF_TAB = {
     Tab.PAYLOADS: 1,
     Tab.RELATED: 2,
     Tab.GRAPH: 0,
+    Tab.CHILDREN: 1,
+    # The user's groups, the tasks, and how many.
+    Tab.TASKS: 3,
 }
 #: A signal that was not asked for, a timer that is to come.
 EXPECTED_ON_TAB = {
@@ -54,6 +57,8 @@ EXPECTED_ON_TAB = {
     Tab.PAYLOADS: "990",
     Tab.RELATED: "order-990",
     Tab.GRAPH: "flowchart TD",
+    Tab.CHILDREN: "There is no child",
+    Tab.TASKS: "It has asked nobody",
 }
 
 

@@ -29,7 +29,7 @@ ERROR = ErrorRecord(type="shop.Declined", message="token=hunter2 was declined").
 #: Session, user; live versions, known versions, started, sample, errors.
 WORKFLOWS_QUERIES = 7
 #: Session, user; the report's ten; throughput, executions, attempts, size.
-HEALTH_QUERIES = 16
+HEALTH_QUERIES = 18
 
 
 def body(ctx: Any, order_id: int, *, gift: bool = False) -> str:

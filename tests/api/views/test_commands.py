@@ -212,6 +212,7 @@ class TestFork:
             "from_step": "prepare",
             "reused": [],
             "again": ["prepare"],
+            "group": "",
         }
         assert WorkflowExecution.objects.count() == 1
 

@@ -157,7 +157,7 @@ class TestRetrieve:
         # Session, user, two for the permissions, execution, version, and three parts.
         assert len(queries) == 9
 
-    @pytest.mark.parametrize("include", ["children", "steps,", "", "steps;timers"])
+    @pytest.mark.parametrize("include", ["parents", "steps,", "", "steps;timers"])
     def test_an_unknown_part_is_refused(
         self, durable: DurableDriver, viewer: ApiClient, include: str
     ):

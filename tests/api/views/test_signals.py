@@ -67,6 +67,18 @@ def test_a_signal_finds_its_execution_by_workflow_and_key(
     assert alice.get(f"executions/{waiting}/result/").json()["result"] == 7
 
 
+def test_the_key_is_that_of_the_execution_that_took_it_over(
+    durable: DurableDriver, alice: ApiClient, waiting: UUID
+):
+    latest = StartOptions(key="order-1", on_conflict="replace")
+    handle = engine().start_by_name(WAIT, {}, options=latest)
+    durable.drain()
+
+    answer = alice.post("signals/", keyed())
+
+    assert answer.json()["execution_id"] == str(handle.id)
+
+
 @pytest.mark.parametrize("changes", [{"key": "order-2"}, {"workflow": ORDER}, {"workflow": "no"}])
 def test_no_execution_with_that_key_is_not_found(
     alice: ApiClient, waiting: UUID, changes: dict[str, Any]

@@ -43,6 +43,8 @@ EVERYTHING = Criteria(
     finished_after=NOW - HOUR,
     finished_before=NOW,
     forked_from=ID,
+    parent=ID,
+    is_child=True,
 )
 
 

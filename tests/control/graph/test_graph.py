@@ -8,12 +8,17 @@ from django.template.loader import render_to_string
 from hypothesis import given
 
 from durable_django.control.graph.graph import MAX_NODES, Graph, build_graph, graph_json
+from durable_django.control.graph.mermaid import to_mermaid
+from durable_django.control.graph.values import MAX_LANES
+from durable_django.control.items import ItemCount
+from durable_django.domain.signal import topic_of
 from durable_django.domain.status import (
     CheckpointKind,
     CheckpointStatus,
     ExecutionStatus,
     WaitKind,
 )
+from durable_django.testing import make_error, make_execution
 from tests.control.records import Records, any_records, at, records
 
 FAILED = CheckpointStatus.FAILED
@@ -165,10 +170,158 @@ def _with_pages(count: int) -> Records:
 
 
 @given(any_records())
-def test_whatever_is_stored_is_one_chain(stored_and_now):
+def test_whatever_is_stored_leads_from_the_start_to_the_end(stored_and_now):
     stored, now = stored_and_now
 
     graph = build_graph(stored.execution, stored.checkpoints, stored.timers, now=now)
 
-    assert len(graph.edges) == len(graph.nodes) - 1
     assert {node.key for node in graph.nodes} >= {row.key for row in stored.checkpoints}
+    assert_is_sound(graph)
+
+
+def assert_is_sound(graph: Graph) -> None:
+    """Fail unless every node is reached from the start, and every one leads to the end."""
+    ids = [node.id for node in graph.nodes]
+    assert len(set(ids)) == len(ids)
+    assert {edge.target for edge in graph.edges} == set(ids[1:])
+    assert {edge.source for edge in graph.edges} == set(ids) - {graph.nodes[-1].id}
+    # Nodes are in an order in which nothing comes before what it follows.
+    places = {one: place for place, one in enumerate(ids)}
+    assert all(places[edge.source] < places[edge.target] for edge in graph.edges)
+
+
+class TestBranches:
+    def test_branches_part_after_their_group_and_the_next_call_joins_them(self):
+        stored = records(ExecutionStatus.COMPLETED, finished_at=at(9))
+        stored.step("validate", 0, 1)
+        stored.step("prepare/stock", 1, 3, branch_position=1)
+        stored.step("prepare/pack/box", 1, 2, branch_position=1)
+        stored.step("prepare/pack/tape", 3, 4, branch_position=2)
+        stored.step("prepare", 6, 6, kind=CheckpointKind.GROUP)
+        stored.step("ship", 7, 8)
+
+        graph = build(stored)
+
+        names = {node.id: node.name for node in graph.nodes}
+        assert [(names[edge.source], names[edge.target]) for edge in graph.edges] == [
+            ("start", "validate"),
+            ("validate", "prepare"),
+            ("prepare", "stock"),
+            ("prepare", "pack"),
+            ("pack", "box"),
+            ("box", "tape"),
+            ("stock", "ship"),
+            ("tape", "ship"),
+            ("ship", "completed"),
+        ]
+        assert_is_sound(graph)
+        kinds = {node.name: node.kind for node in graph.nodes}
+        assert (kinds["prepare"], kinds["pack"]) == ("group", "branch")
+
+    def test_what_it_waits_for_stands_among_the_branches_of_an_open_group(self):
+        stored = records(
+            ExecutionStatus.SUSPENDED,
+            waiting_kind=WaitKind.SEVERAL,
+            waiting_for="|signal:paid||timer:late|",
+        )
+        stored.step("race/pay", 1, kind=CheckpointKind.CHILD, branch_position=1)
+        stored.timer("race/late", 99)
+
+        graph = build(stored)
+
+        group = graph.blocks[1]
+        assert [[block.node.name for block in lane] for lane in group.lanes] == [
+            ["pay"],
+            ["paid"],
+            ["late"],
+        ]
+        assert {node.status for node in graph.nodes[1:-1]} == {"waiting"}
+        assert_is_sound(graph)
+
+    def test_several_things_of_which_nothing_is_recorded_part_by_themselves(self):
+        stored = records(
+            ExecutionStatus.SUSPENDED,
+            waiting_kind=WaitKind.SEVERAL,
+            waiting_for=f"|signal:paid||event:{topic_of('off', '7')}|",
+        )
+
+        graph = build(stored)
+
+        assert [node.name for node in graph.nodes[1:-1]] == ["several things", "paid", "off"]
+        assert_is_sound(graph)
+
+    def test_too_many_branches_are_one_lane_that_says_how_many(self):
+        stored = records(ExecutionStatus.COMPLETED, finished_at=at(99))
+        for number in range(40):
+            status = FAILED if number == 30 else CheckpointStatus.COMPLETED
+            own = {"branch_position": number + 1, "status": status, "is_final": True}
+            stored.step(f"all/{number}", 1, 2, **own)
+
+        graph = build(stored)
+
+        assert len(graph.blocks[1].lanes) == MAX_LANES
+        more = graph.blocks[1].lanes[-1][0].node
+        assert (more.name, more.calls) == ("… 29 more calls", 29)
+        assert "failed" in {node.status for node in graph.nodes}
+
+    def test_a_graph_that_is_too_long_has_a_node_for_each_group(self):
+        stored = records(ExecutionStatus.COMPLETED, finished_at=at(999))
+        for number in range(40):
+            for branch in range(5):
+                key = f"group#{number}/{branch}"
+                own = {"branch_position": branch + 1, "position": number + 1}
+                stored.step(key, number, number + 0.5, **own)
+
+        graph = build(stored)
+
+        assert len(graph.nodes) == 42
+        assert graph.nodes[1].name == "group#0 ×5"  # noqa: RUF001
+        assert sum(node.calls for node in graph.nodes[1:-1]) == 200
+        assert_is_sound(graph)
+
+
+class TestChildrenAndMaps:
+    def test_a_map_is_one_node_with_its_numbers(self):
+        stored = records(ExecutionStatus.COMPLETED, finished_at=at(9))
+        stored.step("load", 1, 5, kind=CheckpointKind.MAP)
+        maps = {"load": ItemCount(total=250, completed=247, failed=3)}
+
+        graph = build_graph(stored.execution, stored.checkpoints, now=at(9), maps=maps)
+
+        assert graph.nodes[1].name == "load ×250"  # noqa: RUF001
+        assert graph.nodes[1].items == "247 of 250 done, 3 failed"
+        assert "247 of 250 done" in to_mermaid(graph)
+
+    def test_a_child_leads_to_its_execution_if_it_may_be_seen(self):
+        stored = records(ExecutionStatus.SUSPENDED, waiting_kind=WaitKind.CHILD, waiting_for="pay")
+        child = make_execution()
+        own = {"kind": CheckpointKind.CHILD, "idempotency_key": str(child.id)}
+        stored.step("pay", 1, **own)
+        known = {"children": {child.id: child}}
+
+        graph = build_graph(stored.execution, stored.checkpoints, now=at(9), **known)
+        urls = {child.id: "/there/"}
+        html = render_to_string("durable_django/graph.html", {"graph": graph, "child_urls": urls})
+
+        assert graph_json(graph)["nodes"][1]["execution_id"] == str(child.id)
+        assert graph_json(build(stored))["nodes"][1]["execution_id"] is None
+        assert graph.nodes[1].status == "waiting"
+        assert 'href="/there/"' in html
+
+    def test_what_was_dropped_is_no_failure(self):
+        stored = records()
+        error = make_error(type="BranchDropped").to_text()
+        stored.step("race/pay", 1, 2, kind=CheckpointKind.CHILD, status=FAILED, error=error)
+
+        assert shown(build(stored)) == [("race/pay", "dropped")]
+
+    @given(any_records())
+    def test_whatever_is_stored_its_mermaid_text_has_one_line_per_item(self, stored_and_now):
+        stored, now = stored_and_now
+        graph = build_graph(stored.execution, stored.checkpoints, stored.timers, now=now)
+
+        lines = to_mermaid(graph).splitlines()
+
+        shapes = [line for line in lines if re.match(r"    n\d+\W", line) and "-->" not in line]
+        assert len(shapes) == len(graph.nodes)
+        assert sum("-->" in line for line in lines) == len(graph.edges)

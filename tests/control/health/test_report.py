@@ -15,7 +15,7 @@ from durable_django.domain.definition import WorkflowDefinition
 from durable_django.domain.heartbeat import Heartbeat
 from durable_django.domain.status import ExecutionStatus
 from durable_django.engine.registry import default_registry
-from durable_django.models import WorkerHeartbeat, WorkflowExecution
+from durable_django.models import Schedule, WorkerHeartbeat, WorkflowExecution, WorkQueue
 from durable_django.stores.orm import health as health_queries
 from durable_django.stores.orm.heartbeats import OrmHeartbeats
 from tests.control.past_executions import ago, insert, now
@@ -145,6 +145,16 @@ class TestQueues:
 
         assert [(q.ready, q.late) for q in health_report().queues] == [(0, 0)]
 
+    def test_work_of_a_queue_that_is_held_up_is_not_late(self, worker: None):
+        insert(created_at=ago(minutes=5))
+        WorkQueue.objects.create(name="default", mode="paused", updated_at=now())
+
+        report = health_report()
+
+        assert [(q.ready, q.late) for q in report.queues] == [(1, 0)]
+        assert find(report, "late").ok
+        assert find(report, "queues").level is Level.WARNING
+
     def test_what_only_its_own_process_advances_is_late_too(self, worker: None):
         insert(guarantee="foreground", wake_at=ago(minutes=5), order_at=None)
 
@@ -257,6 +267,54 @@ def test_number_of_queries_does_not_depend_on_the_number_of_executions(
     health_report()
 
     # The clock, workers, queue names (one and none more), queues, timers, statuses, versions,
-    # strays, the oldest finished.
-    with django_assert_num_queries(10):
+    # strays, the oldest finished, schedules, controls of queues.
+    with django_assert_num_queries(12):
         health_report()
+
+
+class TestControls:
+    def test_next_tick_is_told(self, worker: None):
+        add_schedule("daily", next_tick_at=now() + timedelta(hours=5, minutes=1))
+        add_schedule("off", is_enabled=False)
+
+        check = find(health_report(), "schedules")
+
+        assert check.ok
+        assert check.summary.startswith("1 of 2 enabled, the next in 5 h")
+
+    def test_schedule_that_is_late_is_an_error(self, worker: None):
+        add_schedule("daily", next_tick_at=ago(minutes=7))
+
+        report = health_report()
+
+        assert wrong(report) == ["schedules"]
+        assert report.status is HealthStatus.DEGRADED
+        assert find(report, "schedules").summary.startswith("1 late, by up to 7 min")
+
+    def test_schedule_that_was_given_up_is_worth_a_word(self, worker: None):
+        add_schedule("daily", is_enabled=False, consecutive_failures=5)
+
+        check = find(health_report(), "schedules")
+
+        assert (check.level, "daily" in check.summary) == (Level.WARNING, True)
+
+    def test_queue_that_is_held_up_is_worth_a_word(self, worker: None):
+        WorkQueue.objects.create(name="mail", mode="paused", updated_at=now())
+        WorkQueue.objects.create(name="slow", max_running=2, updated_at=now())
+
+        check = find(health_report(), "queues")
+
+        assert (check.level, check.summary) == (Level.WARNING, "Held up: mail (paused).")
+        assert check.detail == "limited: slow"
+
+    def test_queue_that_is_limited_is_fine(self, worker: None):
+        WorkQueue.objects.create(name="slow", rate_limit=2, updated_at=now())
+
+        check = find(health_report(), "queues")
+
+        assert (check.ok, check.summary) == (True, "limited: slow")
+
+
+def add_schedule(name: str, **fields: Any) -> None:
+    there = {"workflow_name": "shop.order", "cron": "0 9 * * *"}
+    Schedule.objects.create(name=name, created_at=now(), updated_at=now(), **there, **fields)

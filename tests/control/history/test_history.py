@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from hypothesis import given
 
@@ -12,7 +13,9 @@ from durable_django.control.history.history import (
     build_history,
     history_json,
 )
+from durable_django.control.items import ItemCount
 from durable_django.domain.event import Actor, ActorKind, Event, EventType
+from durable_django.domain.signal import topic_of
 from durable_django.domain.status import (
     CheckpointKind,
     CheckpointStatus,
@@ -21,7 +24,11 @@ from durable_django.domain.status import (
     SignalStatus,
     TimerStatus,
 )
-from durable_django.testing import make_error
+from durable_django.engine.branches import BranchStatus
+from durable_django.engine.group_record import GroupRecord, write_record
+from durable_django.engine.map_result import write_items
+from durable_django.engine.workflow_function import workflow
+from durable_django.testing import make_checkpoint, make_error
 from tests.control.records import Records, any_records, at, driven, read, records
 
 FAILED = CheckpointStatus.FAILED
@@ -265,3 +272,91 @@ def test_whatever_is_stored_is_told_in_the_order_of_time(stored_and_now):
     entries = build(stored)
 
     assert [entry.at for entry in entries] == sorted(entry.at for entry in entries)
+
+
+def test_a_child_s_beginning_and_end_are_told_with_its_id():
+    stored = records()
+    child = {"kind": CheckpointKind.CHILD, "idempotency_key": str(UUID(int=7))}
+    stored.step("pay", 1, 2, action="shop.pay", **child)
+    stored.step("ship", 3, 4, action="shop.ship", status=FAILED, is_final=True, **child)
+
+    entries = build(stored)[2:]
+
+    assert told(entries) == [
+        ("child_started", "pay"),
+        ("child_completed", "pay"),
+        ("child_started", "ship"),
+        ("child_failed", "ship"),
+    ]
+    assert {entry.child_id for entry in entries} == {UUID(int=7)}
+    assert entries[0].details == {"workflow": "shop.pay"}
+
+
+def test_a_group_s_decision_says_who_decided_and_how_each_branch_stood():
+    stored = records()
+    ended = GroupRecord(
+        statuses={"paid": BranchStatus.DONE, "late": BranchStatus.DROPPED}, by="paid"
+    )
+    action = write_record(ended, make_checkpoint(stored.execution.id), None).action
+    stored.step("end", 5, 5, kind=CheckpointKind.GROUP, action=action)
+
+    [entry] = build(stored)[2:]
+
+    assert entry.type is HistoryType.GROUP_DECIDED
+    assert entry.details["decided_by"] == "paid"
+    assert entry.details["branches"] == {"paid": "done", "late": "dropped"}
+
+
+def test_a_map_s_beginning_and_end_have_numbers():
+    stored = records()
+    stored.step("load", 1, 5, kind=CheckpointKind.MAP, input_digest=write_items(["a", "b", "c"]))
+    maps = {"load": ItemCount(total=3, completed=2, failed=1)}
+
+    began, ended = build(stored, maps=maps)[2:]
+
+    assert (began.type, began.details) == (HistoryType.MAP_BEGAN, {"items": 3})
+    assert (ended.type, ended.details) == (HistoryType.MAP_COMPLETED, {"completed": 2, "failed": 1})
+
+
+def test_checks_and_what_was_dropped_have_their_own_words():
+    stored = records()
+    stored.step("arrived", 1, 2, kind=CheckpointKind.POLL)
+    error = make_error(type="BranchDropped").to_text()
+    stored.step("race/pay", 3, 4, kind=CheckpointKind.CHILD, status=FAILED, error=error)
+
+    assert [type_ for type_, _key in told(build(stored)[2:])] == [
+        "checks_began",
+        "check_succeeded",
+        "child_started",
+        "dropped",
+    ]
+
+
+def test_a_broadcast_is_told_by_the_event_s_name():
+    stored = records()
+    topic = topic_of("price-changed", "A-1")
+    stored.signal(topic, 3, status=SignalStatus.DELIVERED, delivered_at=at(4))
+
+    assert told(build(stored)[2:]) == [
+        ("event_accepted", "price-changed"),
+        ("event_delivered", "price-changed"),
+    ]
+
+
+def test_a_parent_that_cancels_is_named_by_its_id():
+    with driven(lambda ctx: ctx.wait_signal("never")) as (driver, child):
+
+        def body(ctx):
+            return ctx.child("pay", child)
+
+        parent = workflow(name="parent", registry=driver.engine.registry)(body)
+        execution = driver.start(parent)
+        [pay] = driver.store.list_children(execution.id)
+        driver.cancel(execution)
+        entries = build_history(
+            *read(driver, pay).all, driver.store.list_events(pay.id, after=0, limit=9)
+        )
+
+    [act] = [entry for entry in entries if entry.type is HistoryType.ACT]
+    assert (act.actor_kind, act.actor_id) == ("workflow", str(execution.id))
+    assert act.details["act"] == "cancel_requested"

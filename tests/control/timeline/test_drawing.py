@@ -21,6 +21,7 @@ from durable_django.domain.status import (
     SignalStatus,
     WaitKind,
 )
+from durable_django.testing import make_execution
 from tests.control.records import Records, any_records, at, records
 
 FAILED = CheckpointStatus.FAILED
@@ -236,6 +237,34 @@ def _markup_of(html: str) -> tuple[set[str], set[str]]:
 
     Parser().feed(html)
     return tags, attributes
+
+
+def test_a_bar_of_a_child_leads_to_its_page_and_its_label_is_indented():
+    stored = records(ExecutionStatus.SUSPENDED, waiting_kind=WaitKind.CHILD, waiting_for="all/pay")
+    child = make_execution()
+    own = {"kind": CheckpointKind.CHILD, "idempotency_key": str(child.id), "branch_position": 1}
+    stored.step("all/pay", 1, **own)
+    timeline = build_timeline(*stored.all, at(10), children={child.id: child})
+
+    drawing = draw_timeline(timeline, step_url="?tab=steps", url_of=lambda one: f"/x/{one}/")
+    elsewhere = draw_timeline(timeline)
+
+    group, row = drawing.rows
+    assert (row.href, row.word, row.label) == (f"/x/{child.id}/", "child", "pay")
+    assert row.label_x > group.label_x
+    assert elsewhere.rows[1].href == "#step-all.2f.pay"
+
+
+def test_what_waits_outside_for_long_is_folded():
+    stored = records(ExecutionStatus.COMPLETED, finished_at=at(MONTH + 9))
+    stored.step("charge", 1, 2)
+    stored.step("pay", 3, MONTH, kind=CheckpointKind.CHILD)
+    stored.step("ship", MONTH, MONTH + 5)
+
+    drawing = draw(stored, MONTH + 9)
+
+    assert [fold.title for fold in drawing.axis.folds] == ["29 d 23 h"]
+    assert drawing.rows[1].breaks
 
 
 @given(any_records())

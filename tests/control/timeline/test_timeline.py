@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
 from durable_django import RetryPolicy
+from durable_django.control.items import ItemCount
 from durable_django.control.timeline.timeline import (
     MAX_ROWS,
     MarkKind,
@@ -15,6 +17,7 @@ from durable_django.control.timeline.timeline import (
     build_timeline,
     timeline_json,
 )
+from durable_django.domain.signal import topic_of
 from durable_django.domain.status import (
     CheckpointKind,
     CheckpointStatus,
@@ -24,6 +27,9 @@ from durable_django.domain.status import (
     TimerStatus,
     WaitKind,
 )
+from durable_django.engine.branches import BranchStatus
+from durable_django.engine.group_record import GroupRecord, write_record
+from durable_django.testing import make_checkpoint, make_error, make_execution
 from tests.control.records import Records, at, driven, read, records
 
 FAILED, DONE = CheckpointStatus.FAILED, CheckpointStatus.COMPLETED
@@ -435,3 +441,149 @@ class TestWhatTheEngineRecords:
         kinds = [[str(one.kind) for one in row.segments] for row in timeline.rows]
         assert kinds[:4] == [["failed", "backoff", "ran"], ["waiting"], ["waiting"], ["waiting"]]
         assert [mark.kind for mark in timeline.rows[2].marks] == ["delivered"]
+
+
+class TestGroups:
+    def test_branches_are_rows_under_their_group_and_wait_for_nobody_before_them(self):
+        stored = records(ExecutionStatus.COMPLETED, finished_at=at(9))
+        stored.step("validate", 0, 1)
+        stored.step("prepare/stock", 1, 3, branch_position=1)
+        stored.step("prepare/pack/box", 1, 2, branch_position=1)
+        stored.step("prepare/pack/tape", 5, 6, branch_position=2)
+        stored.step("prepare", 6, 6, kind=CheckpointKind.GROUP, action=decided(stock="done"))
+        stored.step("ship", 7, 8)
+
+        timeline = build(stored)
+
+        assert [(row.depth, row.label, row.kind) for row in timeline.rows] == [
+            (0, "validate", "step"),
+            (0, "prepare", "group"),
+            (1, "stock", "step"),
+            (1, "pack", "branch"),
+            (2, "box", "step"),
+            (2, "tape", "step"),
+            (0, "ship", "step"),
+        ]
+        assert segments(timeline, 1) == [("group", 1, 6)]
+        assert segments(timeline, 2) == [("ran", 1, 3)]
+        # It followed the call before it in its branch, and not its sibling.
+        assert segments(timeline, 5) == [("queued", 2, 5), ("ran", 5, 6)]
+        assert segments(timeline, 6) == [("queued", 6, 7), ("ran", 7, 8)]
+
+    def test_a_group_that_is_not_decided_goes_on_until_now(self):
+        stored = records(ExecutionStatus.SUSPENDED, waiting_kind=WaitKind.TIMER, waiting_for="nap")
+        stored.step("prepare/stock", 1, 3, branch_position=1)
+        stored.timer("prepare/nap", 60)
+
+        timeline = build(stored)
+
+        assert [(row.depth, row.label) for row in timeline.rows] == [
+            (0, "prepare"),
+            (1, "stock"),
+            (1, "nap"),
+        ]
+        assert segments(timeline, 0) == [("group", 1, 10)]
+        assert timeline.rows[0].summary == "under way"
+
+    @pytest.mark.parametrize(
+        ("fields", "summary"),
+        [
+            ({"by": "stock"}, "✓ first: stock"),
+            ({}, "✓ 1 of 2"),
+            ({"by": "pack", "has_failed": True}, "✗ failed: pack"),
+            ({"has_timed_out": True}, "✗ timed out"),
+        ],
+        ids=["race", "all", "failed", "late"],
+    )
+    def test_it_says_how_it_was_decided(self, fields, summary):
+        stored = records(ExecutionStatus.COMPLETED, finished_at=at(9))
+        action = decided(stock="done", pack="dropped", **fields)
+        stored.step("prepare", 6, 6, kind=CheckpointKind.GROUP, action=action)
+
+        assert build(stored).rows[0].summary == summary
+
+    def test_what_was_dropped_is_no_failure(self):
+        stored = records()
+        error = make_error(type="BranchDropped").to_text()
+        stored.step("race/pay", 1, 2, kind=CheckpointKind.CHILD, status=FAILED, error=error)
+
+        timeline = build(stored)
+
+        assert segments(timeline)[-1] == ("dropped", 1, 2)
+        assert timeline.rows[0].summary == "⊘ dropped"
+
+    def test_a_mark_of_an_event_is_that_of_its_own_broadcast(self):
+        stored = records()
+        stored.step("off", 5, 5, kind=CheckpointKind.EVENT)
+        topic = topic_of("off", "7")
+        stored.signal(topic, 3, status=SignalStatus.DELIVERED, delivered_at=at(5))
+
+        timeline = build(stored)
+
+        assert segments(timeline) == [("waiting", 0, 3), ("queued", 3, 5)]
+        assert marks(timeline) == [("delivered", 5)]
+
+
+class TestChildrenAndMaps:
+    def test_a_child_is_a_bar_that_leads_to_its_execution_if_it_may_be_seen(self):
+        stored = records(ExecutionStatus.SUSPENDED, waiting_kind=WaitKind.CHILD, waiting_for="pay")
+        child = make_execution(status=ExecutionStatus.PARKED)
+        own = {"kind": CheckpointKind.CHILD, "idempotency_key": str(child.id)}
+        stored.step("pay", 1, **own)
+
+        seen = build_timeline(*stored.all, at(10), children={child.id: child})
+        unseen = build(stored)
+
+        assert segments(seen) == [("queued", 0, 1), ("under_way", 1, 10)]
+        assert seen.rows[0].execution_id == child.id
+        assert "Parked" in seen.rows[0].summary
+        assert (unseen.rows[0].execution_id, unseen.rows[0].summary) == (None, "under way")
+
+    def test_the_timeout_of_what_is_under_way_is_marked(self):
+        stored = records(ExecutionStatus.SUSPENDED, waiting_kind=WaitKind.CHILD, waiting_for="pay")
+        stored.step("pay", 1, kind=CheckpointKind.CHILD)
+        stored.timer("pay", 60)
+
+        assert marks(build(stored)) == [("due", 60)]
+
+    def test_a_map_is_one_bar_with_its_numbers(self):
+        stored = records(ExecutionStatus.COMPLETED, finished_at=at(9))
+        stored.step("load", 1, 5, kind=CheckpointKind.MAP)
+        maps = {"load": ItemCount(total=10_000, completed=9_990, failed=10)}
+
+        [row] = build_timeline(*stored.all, at(10), maps=maps).rows
+
+        assert row.summary == "9990 of 10000 done, 10 failed"
+        assert row.segments[-1].title.endswith("; 9990 of 10000 done, 10 failed")
+
+    def test_ten_thousand_branches_are_drawn_as_few_rows(self):
+        stored = records(ExecutionStatus.COMPLETED, finished_at=at(99))
+        for number in range(10_000):
+            key = f"all/{number}"
+            stored.checkpoints.append(
+                make_checkpoint(
+                    stored.execution.id,
+                    key,
+                    name=str(number),
+                    branch_position=number + 1,
+                    status=DONE,
+                    started_at=at(1),
+                    completed_at=at(2),
+                )
+            )
+
+        timeline = build(stored)
+
+        assert len(timeline.rows) == MAX_ROWS
+        assert sum(row.calls for row in timeline.rows) == 10_001
+
+
+def decided(by: str = "", *, has_failed: bool = False, has_timed_out: bool = False, **statuses):
+    """Return what a group's row holds of its end."""
+    ended = GroupRecord(
+        statuses={name: BranchStatus(status) for name, status in statuses.items()},
+        by=by,
+        has_failed=has_failed,
+        has_timed_out=has_timed_out,
+    )
+    return write_record(ended, make_checkpoint(UUID(int=1)), None).action
