@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "example_project.simulation",
     "example_project.ecommerce",
     "example_project.finance",
+    "example_project.expenses",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -57,6 +58,8 @@ ASGI_APPLICATION = "example_project.config.asgi.application"
 STATIC_URL = "/static/"
 USE_TZ = True
 TIME_ZONE = "UTC"
+# Mail is in the log of the process that sends it: `var/log/qcluster.log`.
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 _DATABASE_URL = os.environ.get("EXAMPLE_DATABASE_URL", "")
@@ -82,4 +85,5 @@ Q_CLUSTER = {
 DURABLE = {
     # A worker that dies is noticed this late. Short, for the sake of a short demo.
     "LEASE_SECONDS": 5,
+    "OBSERVERS": ("example_project.expenses.observers.TaskMail",),
 }

@@ -1,4 +1,4 @@
-"""Those who interfere while the executions go on: the reviewer, the customer, and the saboteur."""
+"""Those who interfere while the executions go on: the reviewers, the customer, and the saboteur."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from django.utils import timezone
 from durable_django import DurableError
 from example_project.simulation.board import Line
 from example_project.simulation.models import GatewayCall, LedgerEntry
-from example_project.simulation.scenarios import Scenario
+from example_project.simulation.scenario import Scenario
 
 Tell = Callable[[str], object]
 
 
 class Visitors:
-    """Signal or cancel each execution that has somebody waiting to, once it waits for that."""
+    """Signal, answer or cancel each execution that somebody waits to, once it waits for that."""
 
     def __init__(self, scenarios: Iterable[Scenario], tell: Tell) -> None:
-        self._waiting = {scenario.id: scenario for scenario in scenarios if scenario.act}
+        self._waiting = {s.id: (s, dict(s.acts)) for s in scenarios if s.acts}
         self._tell = tell
 
     def act(self, lines: Mapping[UUID, Line]) -> None:
-        for id_, scenario in list(self._waiting.items()):
+        for id_, (scenario, acts) in list(self._waiting.items()):
             line = lines.get(id_)
-            if line is None or scenario.act is None:
+            if line is None:
                 continue
+            awaited = next((name for name in acts if line.is_waiting_for(name)), None)
             if line.has_settled:
                 del self._waiting[id_]
-            elif line.at.endswith(f" {scenario.acts_on}"):
-                self._act_once(scenario, scenario.act)
+            elif awaited is not None:
+                self._act_once(scenario, awaited, acts.pop(awaited))
 
-    def _act_once(self, scenario: Scenario, act: Callable[[], object]) -> None:
-        del self._waiting[scenario.id]
+    def _act_once(self, scenario: Scenario, awaited: str, act: Callable[[], object]) -> None:
         try:
             act()
         except DurableError as error:
             self._tell(f"{scenario.name}: {error}")
         else:
-            self._tell(f"{scenario.name} waits for {scenario.acts_on}: {scenario.story}")
+            self._tell(f"{scenario.name} waits for {awaited}: {scenario.story}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

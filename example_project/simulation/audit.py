@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from django.db.models import F, Sum
 
 from example_project.ecommerce.models import Order, OrderStatus, Product
+from example_project.expenses.models import Booking, ClaimStatus, ExpenseClaim
 from example_project.finance.models import Account, Application
 from example_project.finance.services import reference_of
 from example_project.simulation.models import LedgerEntry
@@ -30,6 +31,7 @@ def audit(stage: Stage) -> Iterator[Check]:
     yield _audit_stock(stage)
     yield from _audit_money(stage)
     yield from _audit_onboarding(stage)
+    yield from _audit_expenses(stage)
 
 
 def _audit_orders(stage: Stage) -> Iterator[Check]:
@@ -100,6 +102,25 @@ def _audit_onboarding(stage: Stage) -> Iterator[Check]:
         claim="One card per new customer",
         holds=cards == Counter(taken),
         figures=f"{cards.total()} cards, {len(taken)} open accounts",
+    )
+
+
+def _audit_expenses(stage: Stage) -> Iterator[Check]:
+    claims = ExpenseClaim.objects.filter(account__startswith=f"{stage.label}-")
+    paid = claims.filter(status=ClaimStatus.PAID)
+    numbers = [claim.number for claim in claims]
+    transfers, recalls = _count("transfer", numbers), _count("recall", numbers)
+    yield Check(
+        claim="Who got a claim paid got one transfer; others none, or it was recalled",
+        holds=transfers == recalls + Counter(claim.number for claim in paid),
+        figures=f"{transfers.total()} transfers, {recalls.total()} recalled",
+    )
+    booked = Booking.objects.filter(claim__in=claims).aggregate(sum=Sum("amount_cents"))
+    claimed = paid.aggregate(sum=Sum("amount_cents"))
+    yield Check(
+        claim="The books hold what was paid",
+        holds=booked["sum"] == claimed["sum"],
+        figures=f"{(booked['sum'] or 0) / 100:.2f}",
     )
 
 

@@ -38,6 +38,10 @@ class Line:
         """Whether nothing more happens to it, unless a person acts."""
         return self.status in ENDED or self.status is ExecutionStatus.PARKED
 
+    def is_waiting_for(self, name: str) -> bool:
+        """Say whether it waits for the signal, timer, task or child of this name."""
+        return self.at.endswith(f" {name}")
+
     @property
     def error_class(self) -> str:
         return self.error.rpartition(".")[2]
@@ -60,7 +64,7 @@ def read_lines(ids: Collection[UUID]) -> dict[UUID, Line]:
 
 def _to_line(row: WorkflowExecution) -> Line:
     record = ErrorRecord.from_text(row.error) if row.error else None
-    waits = f"{row.waiting_kind} {row.waiting_for}" if row.waiting_for else ""
+    waits = f"{row.waiting_kind} {row.waiting_for}" if row.waiting_kind else ""
     return Line(
         id=row.pk,
         status=ExecutionStatus(row.status),

@@ -14,7 +14,7 @@ from uuid import UUID
 from django.utils.module_loading import import_string
 
 from example_project.simulation.board import Line
-from example_project.simulation.scenarios import Scenario
+from example_project.simulation.scenario import Scenario
 
 SUMMARY_SECONDS = 2.0
 

@@ -19,6 +19,8 @@ class Gateway(models.TextChoices):
     IDENTITY = "identity", "identity provider"
     CREDIT = "credit", "credit bureau"
     CARDS = "cards", "card issuer"
+    FRAUD = "fraud", "fraud scoring"
+    BANK = "bank", "the company's bank"
     MAIL = "mail"
 
 

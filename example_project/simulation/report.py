@@ -10,7 +10,7 @@ from example_project.simulation.actors import Saboteur
 from example_project.simulation.audit import Check
 from example_project.simulation.board import Line
 from example_project.simulation.models import GatewayCall, LedgerEntry
-from example_project.simulation.scenarios import Scenario
+from example_project.simulation.scenario import Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

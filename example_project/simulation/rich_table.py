@@ -12,7 +12,7 @@ from rich.table import Table
 
 from durable_django import ExecutionStatus
 from example_project.simulation.board import Line
-from example_project.simulation.scenarios import Scenario
+from example_project.simulation.scenario import Scenario
 
 #: Lines of the table that are not executions: its head, its frame and its caption.
 FRAME_LINES = 6

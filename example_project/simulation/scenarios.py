@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import count, cycle
-from uuid import UUID
 
 from django.db import transaction
 
@@ -14,7 +13,9 @@ from durable_django import ExecutionStatus, client
 from example_project.ecommerce.workflows import checkout
 from example_project.finance import onboarding, services
 from example_project.finance.workflows import kyc_onboarding, transfer
+from example_project.simulation.expense_play import ExpensePlay
 from example_project.simulation.models import FaultKind, FaultSwitch, Gateway
+from example_project.simulation.scenario import Scenario
 from example_project.simulation.stage import Stage
 
 COMPLETED = ExecutionStatus.COMPLETED
@@ -22,26 +23,6 @@ FAILED = ExecutionStatus.FAILED
 CANCELLED = ExecutionStatus.CANCELLED
 #: Long enough to look for the worker and kill it; nobody waits for the end of it.
 SLOW_SECONDS = 30.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario:
-    """One execution and its story."""
-
-    id: UUID
-    #: The order or account number, or the applicant.
-    name: str
-    workflow: str
-    story: str
-    ends: ExecutionStatus
-    #: The class of the error it ends with, without its module.
-    error: str = ""
-    #: Is done once, when the execution first waits for what `acts_on` names.
-    act: Callable[[], object] | None = None
-    #: The name of a signal or timer.
-    acts_on: str = ""
-    #: The worker that charges this order is killed.
-    is_victim: bool = False
 
 
 def start_scenarios(
@@ -104,6 +85,7 @@ class Play:
         yield self.start_onboarding(
             "no card: account closed", _no_cards, ends=FAILED, error="StepFailedError"
         )
+        yield from ExpensePlay(self._stage.label).start_stories()
 
     def start_order(
         self,
@@ -180,17 +162,13 @@ class Play:
             story=story,
             ends=ends,
             error=error,
-            act=None if is_early else decide,
-            acts_on="review",
+            acts={} if is_early else {"review": decide},
         )
 
     def _start_cancelled_order(self) -> Scenario:
         scenario = self.start_order("cancelled by the customer", ends=CANCELLED)
-        return replace(
-            scenario,
-            act=lambda: client.cancel(scenario.id, reason="the customer changed their mind"),
-            acts_on="wait_settlement",
-        )
+        cancel = partial(client.cancel, scenario.id, reason="the customer changed their mind")
+        return replace(scenario, acts={"wait_settlement": cancel})
 
 
 def _switch(

@@ -24,6 +24,7 @@ from example_project.simulation.audit import audit
 from example_project.simulation.board import Line, read_lines
 from example_project.simulation.live_table import View, make_view
 from example_project.simulation.options import DEFAULT_PORT
+from example_project.simulation.people import READER, let_in
 from example_project.simulation.processes import (
     Child,
     Children,
@@ -32,12 +33,14 @@ from example_project.simulation.processes import (
     listens,
 )
 from example_project.simulation.report import Report
-from example_project.simulation.scenarios import Scenario, start_scenarios
+from example_project.simulation.scenario import Scenario
+from example_project.simulation.scenarios import start_scenarios
 from example_project.simulation.stage import Stage, make_superuser, set_stage
 
 READY_SECONDS = 60.0
 LOOK_SECONDS = 0.2
 FIRST_PAGE = "admin:durable_django_workflowexecution_changelist"
+INBOX = "admin:durable_django_humantask_changelist"
 API = "durable-api:root"
 
 
@@ -72,11 +75,10 @@ class Show:
                 self._prepare()
             stage = set_stage(stock=max(self.options.count, 100))
             login = make_superuser()
+            let_in(login[1])
             with self._timed("start cluster and web server"):
                 cluster, address = self._start(children)
-            api = address.removesuffix(reverse(FIRST_PAGE)) + reverse(API)
-            print(f"\n  Admin: {address}\n  API:   {api}", flush=True)
-            print(f"  Login: {login[0]} / {login[1]}\n", flush=True)
+            _print_doors(address, login)
             report = self._play(stage, children, cluster)
             print(f"\n{report.write()}\n", flush=True)
             if not report.is_good:
@@ -132,7 +134,7 @@ class Show:
             view.show(scenarios, lines)
             saboteur.act()
             visitors.act(lines)
-            if all(line.has_settled for line in lines.values()):
+            if all(s.id in lines and s.is_over(lines[s.id]) for s in scenarios):
                 return lines
             if time.monotonic() > deadline:
                 view.tell(f"The {self.options.timeout_seconds:g} s are over.")
@@ -142,6 +144,7 @@ class Show:
 
     def _stay(self, children: Children, address: str, login: tuple[str, str]) -> None:
         print(f"The cluster and the admin go on: {address} ({login[0]} / {login[1]})")
+        print(f"A claim waits in the inbox of {READER}, who has the same password.")
         print("Ctrl-C ends them.", flush=True)
         while True:
             _check(children)
@@ -152,6 +155,15 @@ class Show:
         began = time.monotonic()
         yield
         self.timings[what] = time.monotonic() - began
+
+
+def _print_doors(address: str, login: tuple[str, str]) -> None:
+    site = address.removesuffix(reverse(FIRST_PAGE))
+    print(f"\n  Admin: {address}\n  API:   {site}{reverse(API)}")
+    print(f"  Login: {login[0]} / {login[1]}")
+    print(
+        f"  Inbox: {site}{reverse(INBOX)} waits for a manager: {READER} / {login[1]}\n", flush=True
+    )
 
 
 def _await(children: Children, is_ready: Callable[[], bool]) -> None:

@@ -13,6 +13,7 @@ from django.contrib.auth import get_user_model
 
 from example_project.ecommerce.models import Product
 from example_project.finance.models import Account, Posting
+from example_project.simulation.people import make_people
 
 OPENING_CENTS = 100_000
 ACCOUNTS = 4
@@ -34,6 +35,7 @@ class Stage:
 
 def set_stage(*, stock: int = 100) -> Stage:
     """Make the rows of a new start, with `stock` pieces to sell."""
+    make_people()
     label = secrets.token_hex(2)
     product = Product.objects.create(
         sku=f"{label}-lamp", name="Desk lamp", price_cents=4_900, stock=stock
