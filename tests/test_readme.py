@@ -14,13 +14,15 @@ from typing import Any
 
 import pytest
 from django.contrib.admin import site as default_site
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, Permission, User
 from django.template import Context, Template
 from django.test import Client, RequestFactory
 
-from durable_django import client, conf
+from durable_django import client, conf, queues, schedules
+from durable_django.control import human_tasks
 from durable_django.control.scope import visible_executions
 from durable_django.engine.registry import default_registry
+from durable_django.exceptions import DurableError
 from durable_django.testing.driver import DurableDriver
 
 README = Path(__file__).resolve().parent.parent / "README.md"
@@ -131,6 +133,94 @@ def test_the_payment_shown_ends_as_it_says(
     assert durable.result(execution) == result
 
 
+@pytest.mark.parametrize(("pays", "end"), [(True, "paid"), (False, "late")], ids=["paid", "late"])
+def test_the_fulfilment_shown_ends_as_it_says(
+    durable: DurableDriver, *, pays: bool, end: str
+) -> None:
+    fulfil = execute(find_block('name="readme.fulfil"'))["fulfil"]
+    execution = durable.start(fulfil, 991, ["tea", "jam"])
+
+    if pays:
+        durable.signal(execution, "paid")
+    durable.advance(days=3)
+
+    labels = ["label for tea", "label for jam"]
+    bill = "invoice-991"
+    assert durable.result(execution) == {"bill": bill, "packed": 2, "labels": labels, "end": end}
+
+
+def test_the_queue_shown_debounces(durable: DurableDriver) -> None:
+    sync = execute(find_block('name="readme.sync"'))["sync"]
+    durable.advance(seconds=5)
+
+    found = client.list_executions(workflow="readme.sync")
+
+    assert sorted(execution.status for execution in found) == ["cancelled", "completed"]
+    assert sync.definition.limit.max == 3
+    assert queues.get("sync").control.max_running == 10
+
+
+def test_the_schedule_shown_ticks(durable: DurableDriver) -> None:
+    execute(find_block('name="readme.report"'))
+    durable.schedules.sync()
+    [triggered] = client.list_executions(workflow="readme.report")
+
+    durable.advance(days=7)
+
+    of_weekdays = schedules.list_ticks("readme.report")
+    assert len(of_weekdays) == 5
+    assert {tick.outcome for tick in of_weekdays} == {"started"}
+    assert len(schedules.list_ticks("readme.hourly", 1000)) >= 7 * 24
+    assert str(client.list_events(triggered.id)[0].reason) == "the boss asked"
+
+
+@pytest.fixture
+def support(django_user_model: Any) -> dict[str, Any]:
+    """Bob and Ann, who do human tasks, and Carol."""
+    group = Group.objects.create(name="support")
+    group.permissions.add(Permission.objects.get(codename="complete_humantask"))
+    people = {}
+    for name in ("ann", "bob", "carol"):
+        people[name] = django_user_model.objects.create_user(name, is_staff=True)
+        people[name].groups.add(group)
+    return people
+
+
+def test_the_question_shown_is_answered(
+    durable: DurableDriver, support: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = execute(find_block('name="readme.refund"'))
+    # A form is found by its path among the modules that are loaded.
+    module = types.ModuleType("readme")
+    monkeypatch.setitem(sys.modules, "readme", module)
+    vars(module).update(names)
+    execution = durable.start(names["refund"], 991, "ann")
+    [task] = durable.tasks(execution)
+
+    with pytest.raises(DurableError):
+        human_tasks.claim(task.id, user=support["ann"])
+    answered = execute(find_block("human_tasks.mint_link("), task=task, bob=support["bob"])
+    durable.drain()
+
+    assert durable.result(execution) == "refused by bob: too late"
+    assert answered["url"]
+
+
+def test_the_second_pair_of_eyes_shown_is_another(
+    durable: DurableDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = execute(find_block('name="readme.refund"'))
+    module = types.ModuleType("readme")
+    monkeypatch.setitem(sys.modules, "readme", module)
+    vars(module).update(names)
+    execution = durable.start(names["refund"], 991, "ann")
+
+    durable.complete_task(execution, "review", {"approved": True}, by="bob")
+    durable.complete_task(execution, "second", {"approved": True}, by="carol")
+
+    assert durable.result(execution) == "refunded"
+
+
 def test_the_operations_shown_work(durable: DurableDriver) -> None:
     pay = execute(find_block('name="readme.pay"'))["pay"]
 
@@ -153,6 +243,11 @@ def test_every_block_is_run_by_a_test_here() -> None:
         "# anywhere in the project",
         "INSTALLED_APPS +=",
         'name="readme.pay"',
+        'name="readme.fulfil"',
+        'name="readme.sync"',
+        'name="readme.report"',
+        'name="readme.refund"',
+        "human_tasks.mint_link(",
         'reason="customer", compensate=True',
         "support = Actor(",
         "class OrderAdmin(",
