@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from durable_django.domain.claim import Claim
@@ -35,8 +36,7 @@ def renew(db: Database, claims: Iterable[Claim], lease: timedelta) -> set[UUID]:
         if not db.dialect.skip_locked or len(batch) == 1:  # one writer, or one row
             renewed |= _renew(db, batch, lease)
             continue
-        if db.dialect.can_claim_in_one:
-            renewed |= _renew_free(db, batch, lease)
+        renewed |= _renew_free(db, batch, lease)
         # What is being written now is waited for without holding another: a child that ends
         # holds its own row and waits for its parent's.
         for claim in batch:
@@ -47,6 +47,8 @@ def renew(db: Database, claims: Iterable[Claim], lease: timedelta) -> set[UUID]:
 
 def _renew_free(db: Database, held: list[Claim], lease: timedelta) -> set[UUID]:
     """Renew those whose rows nobody has locked, waiting for none."""
+    if not db.dialect.can_claim_in_one:
+        return db.transact(partial(_lock_and_renew, db, held, lease))
     lease_end = db.moment().plus(lease)
     params = [param for claim in held for param in key_of(db, claim)]
     any_held = " OR ".join([f"({HELD})"] * len(held))
@@ -57,6 +59,15 @@ def _renew_free(db: Database, held: list[Claim], lease: timedelta) -> set[UUID]:
         " FROM free WHERE id = free_id RETURNING id"
     )
     return {to_uuid(key) for [key] in db.fetch(sql, params)}
+
+
+def _lock_and_renew(db: Database, held: list[Claim], lease: timedelta) -> set[UUID]:
+    params = [param for claim in held for param in key_of(db, claim)]
+    any_held = " OR ".join([f"({HELD})"] * len(held))
+    sql = f"SELECT id FROM {EXECUTIONS} WHERE {any_held} {db.dialect.skip_locked}"
+    free = {to_uuid(key) for [key] in db.fetch(sql, params)}
+    locked = [claim for claim in held if claim.execution_id in free]
+    return _renew(db, locked, lease) if locked else set()
 
 
 def _renew(db: Database, held: list[Claim], lease: timedelta) -> set[UUID]:

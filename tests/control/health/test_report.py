@@ -283,7 +283,7 @@ class TestControls:
         assert check.summary.startswith("1 of 2 enabled, the next in 5 h")
 
     def test_schedule_that_is_late_is_an_error(self, worker: None):
-        add_schedule("daily", next_tick_at=ago(minutes=7))
+        add_schedule("daily", next_tick_at=ago(minutes=7, seconds=9))
 
         report = health_report()
 
