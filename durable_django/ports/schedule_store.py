@@ -53,6 +53,9 @@ class ScheduleStore(Protocol):
     def find_tick(self, name: str, tick_at: datetime) -> ScheduleTick | None:
         """Return what became of this instant, if anything did."""
 
+    def find_clock_tick_before(self, name: str, instant: datetime) -> ScheduleTick | None:
+        """Return the latest tick before this instant that nobody asked for, if there is one."""
+
     def list_open_executions(self, name: str) -> list[UUID]:
         """Return the executions of the schedule's ticks that have not ended, the latest tick first.
 

@@ -15,6 +15,7 @@ due after it, while an execution of an earlier tick has not ended.
 
 **Bounded work.** Ticks in a row that are missed, or skipped, are one decision and so one row, at
 the first of them, whose detail says how many they were (counted up to a thousand) and up to when.
+Those that were skipped are all that were due when the row was written: a backfill relies on that.
 A schedule that ticks every minute and was down for a year takes two decisions.
 """
 

@@ -7,6 +7,7 @@ with whatever there is, and cancel nothing.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -127,12 +128,11 @@ class TickRequester:
                 f"More than {MOST_BACKFILLED} ticks of schedule {schedule.name!r} lie in that "
                 f"range: backfill it part by part.",
             )
-        settled = {
-            tick.tick_at
-            for tick in self._store.list_ticks_between(schedule.name, start, end)
-            if tick.outcome not in _MADE_UP_FOR
-        }
-        return [tick_at for tick_at in found if tick_at not in settled]
+        told = self._store.list_ticks_between(schedule.name, start, end)
+        settled = {tick.tick_at for tick in told if tick.outcome not in _MADE_UP_FOR}
+        before = self._store.find_clock_tick_before(schedule.name, start)
+        skipped = _Skipped(told if before is None else [before, *told])
+        return [one for one in found if one not in settled and not skipped.holds(one)]
 
     def _start_batch(
         self, name: str, batch: Sequence[datetime], *, by: Actor, reason: str
@@ -170,6 +170,26 @@ class TickRequester:
         while not instant.microsecond or self._store.find_tick(name, instant) is not None:
             instant += _MICROSECOND
         return instant
+
+
+class _Skipped:
+    """Which instants the overlap policy skipped; of several in a row only the first has a tick.
+
+    Args:
+        ticks: What is told of a range, the earliest first; with the clock's last one before it,
+            which may reach into it.
+    """
+
+    def __init__(self, ticks: Sequence[ScheduleTick]) -> None:
+        found = [tick for tick in ticks if tick.outcome is TickOutcome.SKIPPED]
+        self._firsts = [tick.tick_at for tick in found]
+        # It tells of all that were due when it was written.
+        self._lasts = [tick.created_at or tick.tick_at for tick in found]
+
+    def holds(self, tick_at: datetime) -> bool:
+        """Say whether this instant was skipped."""
+        place = bisect_right(self._firsts, tick_at)
+        return place > 0 and tick_at <= self._lasts[place - 1]
 
 
 def _requested(

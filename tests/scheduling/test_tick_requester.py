@@ -159,7 +159,12 @@ class TestBackfill:
     def test_makes_up_for_what_was_missed_or_failed_and_nothing_else(self, world: World):
         for hours, outcome in enumerate(TickOutcome, start=1):
             world.schedules.insert_tick(
-                make_tick(schedule_name="hourly", tick_at=at(hours), outcome=outcome)
+                make_tick(
+                    schedule_name="hourly",
+                    tick_at=at(hours),
+                    outcome=outcome,
+                    created_at=at(hours),
+                )
             )
 
         done = world.requester.backfill("hourly", at(1), at(6))
@@ -171,6 +176,34 @@ class TestBackfill:
             tick = world.schedules.find_tick("hourly", tick_at)
             assert tick is not None
             assert (tick.kind, tick.outcome) == (TickKind.BACKFILL, TickOutcome.STARTED)
+
+    @pytest.mark.parametrize("first", [1, 2, 4], ids=["before", "at its second", "within"])
+    def test_leaves_out_all_that_one_row_says_were_skipped(self, world: World, first: int):
+        skipped = make_tick(
+            schedule_name="hourly",
+            tick_at=at(1),
+            outcome=TickOutcome.SKIPPED,
+            created_at=at(5) + timedelta(minutes=20),
+        )
+        world.schedules.insert_tick(skipped)
+        by_hand = make_tick(schedule_name="hourly", kind=TickKind.MANUAL, tick_at=at(1.1))
+        world.schedules.insert_tick(by_hand)
+
+        plan = world.requester.backfill("hourly", at(first), at(8), dry_run=True)
+
+        assert plan.ticks == (at(6), at(7))
+
+    def test_leaves_out_what_the_overlap_policy_skipped_after_an_outage(self, world: World):
+        world.editor.update("hourly", {"workflow": "waiting", "misfire": "all"})
+        world.editor.enable("hourly")
+        world.run_at(at(16.5))
+        world.editor.disable("hourly")
+        world.clock.set(at(20))
+
+        plan = world.requester.backfill("hourly", at(12), at(20), dry_run=True)
+
+        assert world.outcomes() == [("13:00", "started"), ("14:00", "skipped")]
+        assert plan.ticks == (at(12), at(17), at(18), at(19))
 
     def test_minds_no_overlap_but_a_queue(self, world: World):
         world.editor.update("hourly", {"workflow": "waiting", "overlap": "cancel_running"})

@@ -9,7 +9,13 @@ from typing import Protocol
 from uuid import UUID
 
 from durable_django.domain.execution import Execution
-from durable_django.domain.schedule import Schedule, ScheduleSource, ScheduleTick, TickOutcome
+from durable_django.domain.schedule import (
+    Schedule,
+    ScheduleSource,
+    ScheduleTick,
+    TickKind,
+    TickOutcome,
+)
 from durable_django.exceptions import ExecutionNotFoundError, ScheduleNotFoundError
 from durable_django.ports.schedule_store import MOST_PREDECESSORS
 
@@ -73,6 +79,14 @@ class InMemoryScheduleStore:
     def find_tick(self, name: str, tick_at: datetime) -> ScheduleTick | None:
         with self._lock:
             return self._ticks.get(name, {}).get(tick_at)
+
+    def find_clock_tick_before(self, name: str, instant: datetime) -> ScheduleTick | None:
+        with self._lock:
+            ticks = self._ticks.get(name, {}).values()
+            before = [
+                tick for tick in ticks if tick.tick_at < instant and tick.kind is TickKind.CLOCK
+            ]
+        return max(before, key=lambda tick: tick.tick_at, default=None)
 
     def list_open_executions(self, name: str) -> list[UUID]:
         with self._lock:

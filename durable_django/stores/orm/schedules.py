@@ -8,7 +8,13 @@ from uuid import UUID
 
 from django.db.models import F, QuerySet
 
-from durable_django.domain.schedule import Schedule, ScheduleSource, ScheduleTick, TickOutcome
+from durable_django.domain.schedule import (
+    Schedule,
+    ScheduleSource,
+    ScheduleTick,
+    TickKind,
+    TickOutcome,
+)
 from durable_django.domain.status import TERMINAL_STATUSES
 from durable_django.exceptions import ScheduleNotFoundError
 from durable_django.models import Schedule as ScheduleRow
@@ -23,6 +29,7 @@ from durable_django.stores.orm.schedule_rows import (
     to_tick,
 )
 
+_CLOCK = str(TickKind.CLOCK)
 _TERMINAL = sorted(str(status) for status in TERMINAL_STATUSES)
 
 
@@ -71,6 +78,11 @@ class OrmScheduleStore:
 
     def find_tick(self, name: str, tick_at: datetime) -> ScheduleTick | None:
         row = self._ticks.filter(schedule__name=name, tick_at=tick_at).first()
+        return None if row is None else to_tick(row, name)
+
+    def find_clock_tick_before(self, name: str, instant: datetime) -> ScheduleTick | None:
+        rows = self._ticks.filter(schedule__name=name, tick_at__lt=instant, kind=_CLOCK)
+        row = rows.order_by("-tick_at").first()
         return None if row is None else to_tick(row, name)
 
     def list_open_executions(self, name: str) -> list[UUID]:

@@ -274,6 +274,23 @@ class TicksContract:
 
         assert [tick.tick_at for tick in found] == [NOON + HOUR, NOON + 2 * HOUR]
 
+    def test_the_tick_of_the_clock_before_an_instant_is_the_latest_of_them(
+        self, schedules: ScheduleStore
+    ) -> None:
+        add(schedules)
+        add(schedules, "other")
+        for hours in range(3):
+            schedules.insert_tick(make_tick(tick_at=NOON + hours * HOUR))
+        for minutes, kind in ((70, TickKind.MANUAL), (80, TickKind.BACKFILL)):
+            tick_at = NOON + timedelta(minutes=minutes)
+            schedules.insert_tick(make_tick(tick_at=tick_at, kind=kind))
+        schedules.insert_tick(make_tick(schedule_name="other", tick_at=NOON + HOUR + MICROSECOND))
+
+        found = schedules.find_clock_tick_before("nightly", NOON + 2 * HOUR)
+
+        assert found == make_tick(tick_at=NOON + HOUR)
+        assert schedules.find_clock_tick_before("nightly", NOON) is None
+
     def test_a_tick_is_overwritten_only_if_it_came_to_what_is_said(
         self, schedules: ScheduleStore
     ) -> None:
