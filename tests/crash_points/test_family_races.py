@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ import pytest
 from django.conf import settings
 
 from durable_django import Signal, Timer, WorkflowContext, current_step, runtime, workflow
+from durable_django.conf import settings as durable_settings
 from durable_django.domain.status import ExecutionStatus
 from durable_django.engine.action_runner import InlineActionRunner
 from durable_django.engine.durable_engine import DurableEngine, EngineOptions
@@ -37,7 +39,10 @@ ROUNDS = 4
 @pytest.fixture
 def engine() -> Iterator[DurableEngine]:
     clock = ManualClock()
+    # The suite's own settings have branches run one after the other.
+    conf = replace(durable_settings(), parallel_threads=8)
     engine = runtime.build_engine(
+        branches=runtime.build_branch_crew(conf),
         store=OrmCheckpointStore(alias="default", clock=clock),
         clock=clock,
         dispatcher=None,
