@@ -171,6 +171,11 @@ class CodeSchedules:
         return "disabled"
 
 
+def is_defined(registry: Registry, name: str) -> bool:
+    """Say whether the code, as this process knows it, defines a schedule of this name."""
+    return name in _wanted(registry)
+
+
 def _wanted(registry: Registry) -> dict[str, Recurrence]:
     """Return the schedules of the registry by the names of their workflows."""
     # Ordered by version: the highest that has one stays.

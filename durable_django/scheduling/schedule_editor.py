@@ -17,7 +17,7 @@ from durable_django.domain.schedule import Schedule, ScheduleSource
 from durable_django.engine.durable_engine import DurableEngine
 from durable_django.exceptions import ScheduleDefinedInCodeError, ScheduleExistsError
 from durable_django.ports.schedule_store import ScheduleStore
-from durable_django.scheduling.code_schedules import REMOVED_FROM_CODE
+from durable_django.scheduling.code_schedules import is_defined
 from durable_django.scheduling.options import changed, is_timed_alike
 from durable_django.scheduling.rules import (
     check_schedule,
@@ -153,6 +153,8 @@ class ScheduleEditor:
     def delete(self, name: str, by: Actor = CODE) -> None:
         """Delete it with the rows of its ticks; what it has started goes on.
 
+        One of the code goes too, if this process's code defines it no longer.
+
         Raises:
             ScheduleNotFoundError: There is none of this name.
             ScheduleDefinedInCodeError: The code defines it.
@@ -160,7 +162,7 @@ class ScheduleEditor:
 
         def delete() -> Schedule:
             schedule = self._store.lock(name)
-            if schedule.disabled_reason != REMOVED_FROM_CODE:
+            if is_defined(self._engine.registry, name):
                 self._refuse_of_code(schedule, "deleted")
             self._store.delete_schedule(name)
             return schedule
@@ -187,9 +189,7 @@ class ScheduleEditor:
         return schedule
 
     def _new(self, name: str, options: Mapping[str, Any], now: datetime) -> Schedule:
-        if any(
-            one.name == name and one.schedule for one in self._engine.registry.list_definitions()
-        ):
+        if is_defined(self._engine.registry, name):
             raise ScheduleDefinedInCodeError(name, "created")
         blank = Schedule(name=name, workflow_name="", created_at=now, updated_at=now)
         return self._edited(blank, blank, {"input": None, **options}, now)

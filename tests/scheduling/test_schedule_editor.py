@@ -380,3 +380,28 @@ class TestScheduleOfTheCode:
         world.editor.delete("nightly")
 
         assert world.schedules.list_schedules() == []
+
+    @pytest.mark.parametrize(
+        "act",
+        [
+            lambda world: world.define("nightly", lambda ctx: None),
+            lambda world: world.registry.forget("nightly"),
+        ],
+        ids=["its schedule", "the workflow"],
+    )
+    def test_what_else_it_was_disabled_for_does_not_keep_it(self, world: World, act: Any):
+        world.editor.disable("nightly", "holidays")
+        act(world)
+        world.keeper.sync()
+
+        world.editor.delete("nightly")
+
+        assert world.schedules.list_schedules() == []
+
+    def test_one_that_was_removed_and_is_back_stays(self, world: World):
+        world.define("nightly", lambda ctx: None)
+        world.keeper.sync()
+        world.define("nightly", lambda ctx: None, schedule=Recurrence("30 2 * * *"))
+
+        with pytest.raises(ScheduleDefinedInCodeError):
+            world.editor.delete("nightly")

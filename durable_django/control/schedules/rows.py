@@ -23,7 +23,8 @@ from durable_django.domain.schedule import ScheduleSource, ScheduleTick, TickOut
 from durable_django.exceptions import ScheduleError, ScheduleNotFoundError
 from durable_django.models import Schedule, WorkflowExecution
 from durable_django.models import ScheduleTick as TickTable
-from durable_django.scheduling.code_schedules import REMOVED_FROM_CODE
+from durable_django.runtime import engine
+from durable_django.scheduling.code_schedules import is_defined
 from durable_django.scheduling.wording import explain, preview
 from durable_django.stores.orm.schedule_rows import to_schedule, to_tick
 
@@ -105,7 +106,7 @@ class ScheduleRow:
     @property
     def is_deletable(self) -> bool:
         """Whether people may delete it: theirs, and what the code defines no longer."""
-        return not self.is_of_code or self.schedule.disabled_reason == REMOVED_FROM_CODE
+        return not self.is_of_code or not is_defined(engine().registry, self.name)
 
     @property
     def is_given_up(self) -> bool:
