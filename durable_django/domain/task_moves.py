@@ -174,21 +174,23 @@ def reminded(task: Task, now: datetime) -> Task:
 def escalated(task: Task, now: datetime) -> Task:
     """Return the task as offered to those it escalates to as well, if that is due.
 
-    Who has it and did nothing loses it, and is a candidate like the others. What everybody may do
-    already stays so.
+    Who has it and did nothing loses it, and is a candidate like the others; nobody is named as its
+    delegator any more. What everybody may do already stays so.
     """
     due = task.escalate_at
     if not task.status.is_active or due is None or due > now:
         return task
     candidates = task.candidates
     if candidates:
-        user = principal_of(task.assignee) if task.assignee else None
-        more = (*((user,) if user else ()), *task.escalate_to)
+        # As they are called: whoever claims may have a name that no author could write.
+        user = Principal(kind=PrincipalKind.USER, name=task.assignee)
+        more = (*((user,) if task.assignee else ()), *task.escalate_to)
         candidates = tuple(dict.fromkeys((*candidates, *more)))
     return replace(
         task,
         status=TaskStatus.OPEN,
         assignee="",
+        owner="",
         candidates=candidates,
         claimed_at=None,
         escalate_at=None,

@@ -12,6 +12,7 @@ from durable_django.domain.status import (
     TaskStatus,
     TimerStatus,
 )
+from durable_django.domain.task import Principal, PrincipalKind
 from durable_django.domain.wait import Suspension
 from durable_django.exceptions import TaskOverError
 from durable_django.ports.checkpoint_store import CheckpointStore, LeaseLost
@@ -217,6 +218,31 @@ class HumanTasksTimingContract:
         escalated = store.load_task(task.id)
         assert (escalated.status, escalated.assignee) == (TaskStatus.OPEN, "")
         assert escalated.candidates == (FINANCE, ALICE)
+
+    def test_who_had_it_by_delegation_does_not_leave_the_delegator_behind(
+        self, store: CheckpointStore, clock: ManualClock
+    ) -> None:
+        task = ask(store, escalate_after=HOUR, escalate_to=(FINANCE,))
+        store.assign_task(task.id, to="bob", owner="alice")
+        clock.advance(HOUR)
+
+        store.escalate_task(wake(store, task.execution_id), task.id)
+
+        assert store.load_task(task.id).owner == ""
+
+    @pytest.mark.parametrize("name", ["group:hr", " jane\u00a0doe"], ids=["as_a_group", "odd"])
+    def test_who_has_it_stays_a_user_whatever_their_name(
+        self, store: CheckpointStore, clock: ManualClock, name: str
+    ) -> None:
+        """A custom user model may allow names that no author of a workflow could write."""
+        task = ask(store, candidates=(FINANCE,), escalate_after=HOUR, escalate_to=(ALICE,))
+        store.claim_task(task.id, name)
+        clock.advance(HOUR)
+
+        store.escalate_task(wake(store, task.execution_id), task.id)
+
+        user = Principal(kind=PrincipalKind.USER, name=name)
+        assert store.load_task(task.id).candidates == (FINANCE, user, ALICE)
 
     def test_what_everybody_may_do_stays_so_when_it_escalates(
         self, store: CheckpointStore, clock: ManualClock
