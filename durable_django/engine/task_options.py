@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -95,7 +95,11 @@ def read_options(  # noqa: PLR0913 -- what `ctx.ask` takes, by name
 def _read_form(what: str, form: Any) -> tuple[str, tuple[Mapping[str, Any], ...]]:
     """Return the import path of a form class, or the fields."""
     if isinstance(form, FormField | Mapping):
-        return "", TaskForm.of(form).to_json()
+        fields = TaskForm.of(form).to_json()
+        for field_ in fields:
+            for text in _texts_in(field_):
+                _text(what, f"the field {field_['name']!r}", text)
+        return "", fields
     if not isinstance(form, type):
         raise DefinitionError(
             f"{what} needs a form class, or fields such as Approval(); not {form!r:.80}."
@@ -109,6 +113,15 @@ def _read_form(what: str, form: Any) -> tuple[str, tuple[Mapping[str, Any], ...]
             f"top level of a module that the web process loads too."
         )
     return path, ()
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """Yield what people read of a field: its label, its help, its options."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (Mapping, list)):
+        for one in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts_in(one)
 
 
 def _find_class(form: type) -> object:

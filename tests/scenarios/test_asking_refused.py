@@ -6,6 +6,7 @@ import pytest
 
 from durable_django import (
     Approval,
+    Choice,
     Escalate,
     Text,
 )
@@ -25,6 +26,10 @@ class TestRefusedOptions:
             pytest.param({"form": Approval}, "with its brackets", id="field_class"),
             pytest.param({"form": {"not a name": Text()}}, "identifier", id="field_name"),
             pytest.param({"form": {"a": 1}}, "has to be an Approval", id="no_field"),
+            pytest.param({"form": Approval(label="a\0")}, "'approved' holds", id="field_nul"),
+            pytest.param({"form": {"x": Text(help="\ud800")}}, "'x' holds", id="field_surrogate"),
+            pytest.param({"form": Choice({"a": "\0"})}, "'choice' holds", id="option_nul"),
+            pytest.param({"form": Choice("\ud800")}, "'choice' holds", id="option_surrogate"),
             pytest.param({"assignees": [7]}, "neither a user nor a group", id="nobody"),
             pytest.param({"candidates": "group:"}, "group name", id="empty_group"),
             pytest.param({"not_by": "group:hr"}, "is a group", id="group_barred"),
