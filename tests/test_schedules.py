@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from durable_django.domain.event import Actor, ActorKind
 from durable_django.domain.schedule import ScheduleSource
 from durable_django.engine.registry import default_registry
 from durable_django.exceptions import ScheduleError, ScheduleNotFoundError
+from durable_django.models import Schedule
 from durable_django.testing import DurableDriver
 
 pytestmark = pytest.mark.django_db
@@ -190,6 +192,23 @@ def test_there_is_an_async_twin_of_each(durable: DurableDriver):
     twins = {name for name in vars(schedules) if name.startswith("a") and name[1:] in ACTS}
 
     assert {name[1:] for name in twins} == ACTS
+
+
+def test_row_that_cannot_be_read_does_not_stop_the_others(
+    durable: DurableDriver, caplog: pytest.LogCaptureFixture
+):
+    """Of a later version, say, or changed past the doors."""
+    for name in ("a", "b", "c"):
+        schedules.create(name, "door.report", every=HOUR)
+    Schedule.objects.filter(name="b").update(overlap="of_later")
+    durable.clock.advance(hours=1)
+
+    with caplog.at_level(logging.ERROR):
+        report = durable.schedules.run_due()
+
+    assert [tick.schedule_name for tick in report.ticks] == ["a", "c"]
+    assert report.undone == ["b"]
+    assert "'of_later' is not a valid OverlapPolicy" in caplog.text
 
 
 ACTS = {

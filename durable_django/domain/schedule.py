@@ -124,6 +124,17 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DueSchedule:
+    """Of a schedule that is due, what says whether a process can tick it."""
+
+    name: str
+    workflow_name: str
+    workflow_version: int | None
+    timezone: str
+    next_tick_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleTick:
     """What became of one nominal instant of a schedule."""
 

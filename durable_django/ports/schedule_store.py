@@ -14,7 +14,13 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from durable_django.domain.schedule import Schedule, ScheduleSource, ScheduleTick, TickOutcome
+from durable_django.domain.schedule import (
+    DueSchedule,
+    Schedule,
+    ScheduleSource,
+    ScheduleTick,
+    TickOutcome,
+)
 
 #: So many of a schedule's latest started ticks are looked through for executions that go on.
 MOST_PREDECESSORS = 500
@@ -38,10 +44,11 @@ class ScheduleStore(Protocol):
     def next_alarm(self) -> datetime | None:
         """Return the earliest `next_tick_at` of all enabled schedules."""
 
-    def list_due(self, now: datetime, limit: int) -> list[Schedule]:
+    def list_due(self, now: datetime, limit: int) -> list[DueSchedule]:
         """Return up to `limit` enabled schedules whose `next_tick_at` is not after `now`.
 
-        Those that are due longest come first, then by name.
+        Those that are due longest come first, then by name. One that holds what this code cannot
+        read, such as a policy of a later one, is among them: it is `lock_due` that raises.
         """
 
     def list_ticks(self, name: str, limit: int) -> list[ScheduleTick]:

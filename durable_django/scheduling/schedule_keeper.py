@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-from durable_django.domain.schedule import Schedule, ScheduleTick, TickOutcome
+from durable_django.domain.recurrence import check_timezone
+from durable_django.domain.schedule import DueSchedule, ScheduleTick, TickOutcome
 from durable_django.engine.durable_engine import DurableEngine
 from durable_django.engine.registry import Registry
+from durable_django.exceptions import ScheduleError, UnknownWorkflowError
 from durable_django.ports.schedule_store import ScheduleStore
 from durable_django.scheduling.code_schedules import CodeSchedules, SyncReport
 from durable_django.scheduling.tick_recorder import TickRecorder
@@ -50,7 +52,8 @@ class ScheduleKeeper:
         engine: Starts the executions; its store's transactions are the keeper's.
         store: Holds the schedules, beside the engine's store.
         patience: How long a tick is left to other processes if this one does not know the
-            workflow: during a deployment some do not know it yet. After that it has failed.
+            workflow, or the time zone: during a deployment some do not know it yet, and machines
+            differ in their lists of zones. After that it has failed.
         transient: What says nothing about a schedule, but that the database was away or undid the
             transaction: nothing is written then, and the tick is tried again.
     """
@@ -66,8 +69,7 @@ class ScheduleKeeper:
         self._engine = engine
         self._store = store
         self._patience = patience
-        self._starter = TickStarter(engine)
-        self._recorder = TickRecorder(store, self._starter, transient)
+        self._recorder = TickRecorder(store, TickStarter(engine), transient)
         self._code = CodeSchedules(engine, store)
         self._resting_until: dict[str, datetime] = {}
 
@@ -91,7 +93,7 @@ class ScheduleKeeper:
             self._run(schedule.name, now, report)
         return report
 
-    def _list_wanted(self, now: datetime, limit: int) -> list[Schedule]:
+    def _list_wanted(self, now: datetime, limit: int) -> list[DueSchedule]:
         found = self._store.list_due(now, limit)
         wanted = [one for one in found if not self._is_left_alone(one, now)]
         if len(wanted) < len(found) == limit:
@@ -100,13 +102,20 @@ class ScheduleKeeper:
             wanted = [one for one in found if not self._is_left_alone(one, now)]
         return wanted[:limit]
 
-    def _is_left_alone(self, schedule: Schedule, now: datetime) -> bool:
-        rests_until = self._resting_until.pop(schedule.name, now)
+    def _is_left_alone(self, due: DueSchedule, now: datetime) -> bool:
+        rests_until = self._resting_until.pop(due.name, now)
         if now < rests_until:
-            self._resting_until[schedule.name] = rests_until
+            self._resting_until[due.name] = rests_until
             return True
-        is_new = schedule.next_tick_at is None or now - schedule.next_tick_at < self._patience
-        return is_new and not self._starter.knows(schedule)
+        return now - due.next_tick_at < self._patience and not self._is_known(due)
+
+    def _is_known(self, due: DueSchedule) -> bool:
+        try:
+            check_timezone(due.timezone)
+            self._engine.registry.load(due.workflow_name, due.workflow_version)
+        except (ScheduleError, UnknownWorkflowError):
+            return False
+        return True
 
     def _run(self, name: str, now: datetime, report: ScheduleReport) -> None:
         try:

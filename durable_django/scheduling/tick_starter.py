@@ -17,11 +17,7 @@ from durable_django.domain.schedule import OverlapPolicy, Schedule
 from durable_django.engine.durable_engine import DurableEngine
 from durable_django.engine.execution_handle import ExecutionHandle
 from durable_django.engine.workflow_function import StartOptions
-from durable_django.exceptions import (
-    ExecutionNotFoundError,
-    InvalidTransitionError,
-    UnknownWorkflowError,
-)
+from durable_django.exceptions import ExecutionNotFoundError, InvalidTransitionError
 
 
 class TickStarter:
@@ -73,14 +69,6 @@ class TickStarter:
             return handle
 
         return self._engine.store.transact(start)
-
-    def knows(self, schedule: Schedule) -> bool:
-        """Say whether this process knows the schedule's workflow."""
-        try:
-            self._engine.registry.load(schedule.workflow_name, schedule.workflow_version)
-        except UnknownWorkflowError:
-            return False
-        return True
 
     def input_of(self, schedule: Schedule, tick_at: datetime) -> dict[str, Any]:
         """Return the arguments by name.

@@ -421,8 +421,21 @@ class TestTransientFailure:
         assert [tick.schedule_name for tick in report.ticks] == ["b"]
 
 
-class TestUnknownWorkflow:
-    """During a deployment, some processes do not know a workflow yet."""
+class TestUnknownHere:
+    """During a deployment, some processes do not know a workflow yet, or lack a time zone."""
+
+    def test_time_zone_is_left_to_others_for_a_while(self, world: World):
+        patient = ScheduleKeeper(world.engine, world.schedules, patience=timedelta(seconds=30))
+        schedule = world.create()
+        world.schedules.save_schedule(replace(schedule, timezone="Mars/Olympus"))
+
+        world.clock.set(at(1) + timedelta(seconds=29))
+        early = patient.run_due()
+        world.clock.set(at(1) + timedelta(seconds=30))
+        late = patient.run_due()
+
+        assert (early.ticks, early.disabled) == ([], [])
+        assert late.disabled == ["hourly"]
 
     def test_is_left_to_others_for_a_while(self, world: World):
         patient = ScheduleKeeper(world.engine, world.schedules, patience=timedelta(seconds=30))

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from durable_django.domain.execution import Execution
 from durable_django.domain.schedule import (
+    DueSchedule,
     Schedule,
     ScheduleSource,
     ScheduleTick,
@@ -54,17 +55,23 @@ class InMemoryScheduleStore:
 
     def next_alarm(self) -> datetime | None:
         with self._lock:
-            alarms = [one.next_tick_at for one in self._schedules.values() if one.next_tick_at]
+            alarms = [alarm for one in self._schedules.values() if (alarm := _alarm_of(one))]
         return min(alarms, default=None)
 
-    def list_due(self, now: datetime, limit: int) -> list[Schedule]:
+    def list_due(self, now: datetime, limit: int) -> list[DueSchedule]:
         with self._lock:
             due = [
-                (one.next_tick_at, name, one)
-                for name, one in self._schedules.items()
-                if one.next_tick_at is not None and one.next_tick_at <= now
+                DueSchedule(
+                    name=one.name,
+                    workflow_name=one.workflow_name,
+                    workflow_version=one.workflow_version,
+                    timezone=one.timezone,
+                    next_tick_at=alarm,
+                )
+                for one in self._schedules.values()
+                if (alarm := _alarm_of(one)) and alarm <= now
             ]
-        return [one for _, _, one in sorted(due, key=lambda found: found[:2])][:limit]
+        return sorted(due, key=lambda one: (one.next_tick_at, one.name))[:limit]
 
     def list_ticks(self, name: str, limit: int) -> list[ScheduleTick]:
         with self._lock:
@@ -109,9 +116,8 @@ class InMemoryScheduleStore:
     def lock_due(self, name: str, now: datetime) -> Schedule | None:
         with self._lock:
             schedule = self._schedules.get(name)
-        if schedule is None or schedule.next_tick_at is None or schedule.next_tick_at > now:
-            return None
-        return schedule
+        alarm = None if schedule is None else _alarm_of(schedule)
+        return None if alarm is None or alarm > now else schedule
 
     # --- writing ---
 
@@ -131,9 +137,8 @@ class InMemoryScheduleStore:
     def move_on(self, before: Schedule, after: Schedule) -> bool:
         with self._lock:
             stored = self._schedules.get(before.name)
-            if stored is None or not stored.is_enabled or stored.next_tick_at is None:
-                return False
-            if before.next_tick_at is None or stored.next_tick_at > before.next_tick_at:
+            alarm = None if stored is None else _alarm_of(stored)
+            if alarm is None or before.next_tick_at is None or alarm > before.next_tick_at:
                 return False
             self._schedules[before.name] = after
             return True
@@ -177,3 +182,7 @@ class InMemoryScheduleStore:
             for tick in doomed:
                 self._ticks.get(tick.schedule_name, {}).pop(tick.tick_at, None)
         return len(doomed)
+
+
+def _alarm_of(schedule: Schedule) -> datetime | None:
+    return schedule.next_tick_at if schedule.is_enabled else None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import fields
 from datetime import datetime
 from uuid import UUID
 
 from django.db.models import F, QuerySet
 
 from durable_django.domain.schedule import (
+    DueSchedule,
     Schedule,
     ScheduleSource,
     ScheduleTick,
@@ -29,6 +31,7 @@ from durable_django.stores.orm.schedule_rows import (
     to_tick,
 )
 
+_OF_DUE = tuple(one.name for one in fields(DueSchedule))
 _CLOCK = str(TickKind.CLOCK)
 _TERMINAL = sorted(str(status) for status in TERMINAL_STATUSES)
 
@@ -60,13 +63,13 @@ class OrmScheduleStore:
         return sorted(map(to_schedule, rows), key=lambda schedule: schedule.name)
 
     def next_alarm(self) -> datetime | None:
-        # A schedule that is not enabled has none.
-        alarms = self._schedules.filter(next_tick_at__isnull=False).order_by("next_tick_at")
-        return alarms.values_list("next_tick_at", flat=True).first()
+        alarms = self._schedules.filter(is_enabled=True, next_tick_at__isnull=False)
+        return alarms.order_by("next_tick_at").values_list("next_tick_at", flat=True).first()
 
-    def list_due(self, now: datetime, limit: int) -> list[Schedule]:
-        due = self._schedules.filter(next_tick_at__lte=now).order_by("next_tick_at", "name")
-        return [to_schedule(row) for row in due[:limit]]
+    def list_due(self, now: datetime, limit: int) -> list[DueSchedule]:
+        due = self._schedules.filter(is_enabled=True, next_tick_at__lte=now)
+        found = due.order_by("next_tick_at", "name").values(*_OF_DUE)
+        return [DueSchedule(**facts) for facts in found[:limit]]
 
     def list_ticks(self, name: str, limit: int) -> list[ScheduleTick]:
         rows = self._ticks.filter(schedule__name=name).order_by("-tick_at")

@@ -23,6 +23,7 @@ import pytest
 
 from durable_django.domain.identifiers import new_id
 from durable_django.domain.schedule import (
+    DueSchedule,
     FoldPolicy,
     GapPolicy,
     MisfirePolicy,
@@ -145,6 +146,27 @@ class DueSchedulesContract:
 
         assert [one.name for one in schedules.list_due(NOON, 9)] == ["b", "a", "c"]
         assert [one.name for one in schedules.list_due(NOON, 2)] == ["b", "a"]
+
+    def test_one_that_is_not_enabled_has_no_alarm_whatever_its_row_says(
+        self, schedules: ScheduleStore
+    ) -> None:
+        add(schedules, "switched off by hand", is_enabled=False)
+
+        assert schedules.next_alarm() is None
+        assert schedules.list_due(NOON, 9) == []
+
+    def test_of_a_due_one_is_told_who_can_tick_it(self, schedules: ScheduleStore) -> None:
+        add(schedules, workflow_name="shop.order", workflow_version=3, timezone="Europe/Berlin")
+
+        assert schedules.list_due(NOON, 9) == [
+            DueSchedule(
+                name="nightly",
+                workflow_name="shop.order",
+                workflow_version=3,
+                timezone="Europe/Berlin",
+                next_tick_at=NOON,
+            )
+        ]
 
     def test_a_due_one_is_locked_and_given_as_it_is(
         self, store: CheckpointStore, schedules: ScheduleStore
