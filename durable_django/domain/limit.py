@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from durable_django.domain.identifiers import MAX_KEY_LENGTH, check_key
+from durable_django.domain.work_queue import MAX_RUNNING
 from durable_django.exceptions import DefinitionError
 
 #: What a key computed from the arguments may be.
@@ -40,8 +41,10 @@ class Limit:
 
     def __post_init__(self) -> None:
         """Refuse what could not work, where it is written."""
-        if type(self.max) is not int or self.max < 1:
-            raise DefinitionError(f"A limit is a whole number from 1 on, not {self.max!r:.80}.")
+        if type(self.max) is not int or not 1 <= self.max <= MAX_RUNNING:
+            raise DefinitionError(
+                f"A limit is a whole number from 1 to {MAX_RUNNING}, not {self.max!r:.80}."
+            )
         if isinstance(self.key, str):
             check_key("key of a limit", self.key)
         elif self.key is not None and not callable(self.key):
@@ -81,7 +84,7 @@ class Limit:
                 f"The key of the limit of workflow {workflow!r} is a text, a whole number or a "
                 f"UUID; the function returned {type(key).__name__}."
             )
-        shared = f"{workflow}/{check_key('key of a limit', str(key))}"
+        shared = f"{workflow}/{check_key(f'key of the limit of workflow {workflow!r}', str(key))}"
         if len(shared) > MAX_KEY_LENGTH:
             raise DefinitionError(
                 f"The key {str(key)!r:.80} of the limit of workflow {workflow!r} is too long: with "

@@ -13,9 +13,14 @@ from durable_django.exceptions import DefinitionError
 
 _UNITS = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60}
 _UNITS |= {"h": 3600, "hour": 3600, "d": 86_400, "day": 86_400}
-_RATE = re.compile(r"(\d{1,9})\s*/\s*(\d{0,6})\s*([a-z]+?)s?", re.ASCII)
+#: Only words have a plural: "ms" is no minutes.
+_RATE = re.compile(
+    r"(\d{1,9})\s*/\s*(\d{0,6})\s*(?:(sec|second|min|minute|hour|day)s?|([smhd]))", re.ASCII
+)
 #: What a column for whole numbers holds on every database.
 MAX_RUNNING = 2_147_483_647
+#: Of a rate: the next token comes before the calendar ends.
+_LONGEST_PERIOD = timedelta(days=999_999)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +38,9 @@ class Rate:
         """Refuse what could not work."""
         if not _is_number(self.limit) or not _is_period(self.period):
             raise DefinitionError(
-                f"A rate is a whole number from 1 on in a period longer than 0, such as "
-                f"'100/min'; not {self.limit!r:.40} in {self.period!r:.40}."
+                f"A rate is a whole number from 1 on in a period longer than 0, up to "
+                f"{_LONGEST_PERIOD.days} days, such as '100/min'; not {self.limit!r:.40} in "
+                f"{self.period!r:.80}."
             )
 
     @classmethod
@@ -49,12 +55,13 @@ class Rate:
         if isinstance(rate, tuple) and len(rate) == 2:  # noqa: PLR2004 -- number and period
             return cls(*rate)
         found = _RATE.fullmatch(str(rate).strip().lower())
-        if found is None or found[3] not in _UNITS:
+        if found is None:
             raise DefinitionError(
                 f"{rate!r:.80} is no rate. Write '100/min' or '5/10s' (units: s, min, h, d), or "
                 f"give a number and a timedelta."
             )
-        return cls(int(found[1]), timedelta(seconds=int(found[2] or 1) * _UNITS[found[3]]))
+        seconds = int(found[2] or 1) * _UNITS[found[3] or found[4]]
+        return cls(int(found[1]), timedelta(seconds=seconds))
 
     @property
     def per_second(self) -> float:
@@ -62,7 +69,7 @@ class Rate:
         return self.limit / self.period.total_seconds()
 
     def __str__(self) -> str:
-        """Return it as `parse` takes it."""
+        """Return it as `parse` takes it, unless its period has a fraction of a second."""
         for seconds, unit in ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s")):
             times, rest = divmod(self.period, timedelta(seconds=seconds))
             if not rest:
@@ -75,7 +82,7 @@ def _is_number(value: object) -> bool:
 
 
 def _is_period(value: object) -> bool:
-    return isinstance(value, timedelta) and value > timedelta(0)
+    return isinstance(value, timedelta) and timedelta(0) < value <= _LONGEST_PERIOD
 
 
 class Unchanged(Enum):

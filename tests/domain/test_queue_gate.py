@@ -65,6 +65,11 @@ class TestTokens:
         early = at - timedelta(microseconds=2 + 2e6 / rate.per_second * 1e-5)
         assert early < NOW or gate(rate=rate, tokens=tokens, now=early).lets_begin(1) == 0
 
+    def test_the_slowest_rate_has_a_next_token(self):
+        slowest = gate(rate=Rate(1, timedelta(days=999_999)))
+
+        assert slowest.next_token_at - NOW > timedelta(days=999_998)
+
 
 class TestRoom:
     @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ class TestRate:
             (" 3 / 2 Hours ", Rate(3, timedelta(hours=2))),
             ("1/day", Rate(1, timedelta(days=1))),
             ("7/30min", Rate(7, timedelta(minutes=30))),
+            ("7/30m", Rate(7, timedelta(minutes=30))),
+            ("1/999999d", Rate(1, timedelta(days=999_999))),
         ],
     )
     def test_a_text_says_it_and_it_says_a_text(self, text, rate):
@@ -34,13 +36,19 @@ class TestRate:
         assert str(Rate(2, timedelta(milliseconds=1500))) == "2 in 0:00:01.500000"
 
     @pytest.mark.parametrize(
-        "text", ["", "fast", "100", "/min", "0/min", "5/0s", "-1/s", "1/week", "1.5/s", "\uff11/s"]
+        "text",
+        ["", "fast", "100", "/min", "0/min", "5/0s", "-1/s", "1/week", "1.5/s", "\uff11/s"]
+        # Neither minutes nor seconds nor hours.
+        + ["5/10ms", "5/ms", "5/ss", "5/hs"],
     )
     def test_what_says_none_is_refused(self, text):
         with pytest.raises(DefinitionError, match="rate"):
             Rate.parse(text)
 
-    @pytest.mark.parametrize("rate", [(1,), (1, 60), (1.5, MINUTE), (0, MINUTE), (1, -MINUTE), 5])
+    @pytest.mark.parametrize(
+        "rate",
+        [(1,), (1, 60), (1.5, MINUTE), (0, MINUTE), (1, -MINUTE), 5, (1, timedelta.max)],
+    )
     def test_what_is_none_is_refused(self, rate):
         with pytest.raises(DefinitionError, match="rate"):
             Rate.parse(rate)

@@ -45,7 +45,7 @@ class RateForm(ReasonForm):
         text = self.cleaned_data["rate"]
         try:
             return Rate.parse(text) if text else None
-        except (DefinitionError, OverflowError) as error:
+        except DefinitionError as error:
             raise forms.ValidationError(str(error)) from error
 
     def limits(self) -> dict[str, Any]:

@@ -154,5 +154,5 @@ def _check(name: str) -> None:
 def _read_rate(text: str) -> Rate:
     try:
         return Rate.parse(text)
-    except (DefinitionError, OverflowError) as error:
+    except DefinitionError as error:
         raise invalid_input("/rate", error) from None
