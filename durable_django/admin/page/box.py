@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from durable_django.admin.page.errors import show_error
 from durable_django.admin.page.header import Button
 from durable_django.admin.page.look import Look, Tab
+from durable_django.admin.page.tasks import find_visible_ids
 from durable_django.control.actions import Action
 from durable_django.control.badges import badge_of
 from durable_django.control.explaining.explanation import Explanation, Fact, Waited, explain
@@ -50,7 +51,7 @@ class ShownWait:
     """One of the things that an execution waits for, and what may be done about it."""
 
     text: str
-    #: Of a child that may be seen, or of a map's items.
+    #: Of a child or a task that may be seen, or of a map's items.
     url: str
     link: str
     buttons: Sequence[Button]
@@ -166,14 +167,19 @@ def _list_waits(look: Look, told: Explanation) -> list[ShownWait]:
     is_several = look.execution.waiting_kind is WaitKind.SEVERAL
     if look.execution.status is ExecutionStatus.PAUSED:
         return []
-    shown = [_show_wait(look, waited, has_buttons=is_several) for waited in told.waits]
+    tasks = find_visible_ids(look, [UUID(one.task_id) for one in told.waits if one.task_id])
+    shown = [_show_wait(look, waited, tasks, has_buttons=is_several) for waited in told.waits]
     return shown if is_several else [one for one in shown if one.url]
 
 
-def _show_wait(look: Look, waited: Waited, *, has_buttons: bool) -> ShownWait:
+def _show_wait(
+    look: Look, waited: Waited, tasks: Collection[UUID], *, has_buttons: bool
+) -> ShownWait:
     url, link = "", ""
     if waited.execution_id:
         url, link = look.links.to_execution(UUID(waited.execution_id)), _("Open the child")
+    elif waited.task_id and (task_id := UUID(waited.task_id)) in tasks:
+        url, link = look.links.find_task(task_id), _("Open the task")
     elif waited.kind == WaitKind.MAP and (count := look.maps.get(waited.key)) is not None:
         tab = Tab.CHILDREN if count.are_children else Tab.STEPS
         url, link = look.links.to_tab(tab, of=waited.key), _("List them")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from uuid import UUID
 
 from durable_django.admin.page.look import Look
 from durable_django.admin.page.rows import PAGE_SIZE
@@ -30,6 +32,13 @@ class ShownTask:
 def has_tasks(look: Look) -> bool:
     """Say whether the execution ever asked somebody, by what is read of it anyway."""
     return any(one.kind is CheckpointKind.TASK for one in look.records.attempts)
+
+
+def find_visible_ids(look: Look, ids: Collection[UUID]) -> Collection[UUID]:
+    """Return those of the tasks that the user may see; no query for none."""
+    if not ids:
+        return ()
+    return set(visible_tasks(look.request.user).filter(pk__in=ids).values_list("pk", flat=True))
 
 
 def list_shown_tasks(look: Look) -> tuple[list[ShownTask], int]:

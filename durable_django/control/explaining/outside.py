@@ -138,6 +138,9 @@ def _advise_about_several(case: Case) -> str:
     names = [name_of(case, wait) for wait in case.waits if wait.kind is WaitKind.SIGNAL]
     if names:
         return _("Send signal %(name)s, if what it stands for has happened.") % {"name": names[0]}
+    names = [name_of(case, wait) for wait in case.waits if wait.kind is WaitKind.TASK]
+    if names:
+        return _("Have task %(name)s be completed, or reassign it.") % {"name": names[0]}
     return _("Nothing is to be done, unless one of them should have come by now.")
 
 

@@ -10,12 +10,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from durable_django.control.actions import Action
+from durable_django.control.explaining.stops import say_list
 from durable_django.control.explaining.values import Case, Waited
 from durable_django.control.waiting import CurrentWait, has_event_key
 from durable_django.control.wording import say_duration
 from durable_django.domain.execution import Execution
 from durable_django.domain.signal import event_name_of
 from durable_django.domain.status import ExecutionStatus, ParkReason, WaitKind
+from durable_django.domain.task import Task
 
 #: Children in these need a person, and whoever waits for them waits for that person.
 NEEDS_A_PERSON = frozenset({ExecutionStatus.PARKED, ExecutionStatus.PAUSED})
@@ -39,11 +41,17 @@ def say_child(child: Execution) -> str:
 
 def name_of(case: Case, wait: CurrentWait) -> str:
     """Return what people call it: of a signal its name, of a call its key."""
-    if wait.kind is WaitKind.TASK:
-        found = (t for t in case.tasks if t.key == wait.name and t.status.is_active)
-        task = next(found, None)
-        return case.describe_error(task.title or task.name) if task else wait.name
+    task = _find_task(case, wait)
+    if task is not None:
+        return case.describe_error(task.title or task.name)
     return _say_name(wait.kind, wait.name)
+
+
+def _find_task(case: Case, wait: CurrentWait) -> Task | None:
+    if wait.kind is not WaitKind.TASK:
+        return None
+    found = (task for task in case.tasks if task.key == wait.name and task.status.is_active)
+    return next(found, None)
 
 
 def _say_name(kind: WaitKind, name: str) -> str:
@@ -80,11 +88,34 @@ def _describe_event(case: Case, wait: CurrentWait) -> Waited:
     return _waited(case, wait, text % said)
 
 
+def _describe_task(case: Case, wait: CurrentWait) -> Waited:
+    task, said = _find_task(case, wait), {"name": name_of(case, wait)}
+    if task is None:
+        text = _("A person: task %(name)s.") % said
+    elif task.assignee:
+        text = _("A person: task %(name)s, which %(user)s has.")
+        text %= said | {"user": task.assignee}
+    elif task.candidates:
+        candidates = say_list([str(one) for one in task.candidates])
+        text = _("A person: task %(name)s, offered to %(candidates)s.")
+        text %= said | {"candidates": candidates}
+    else:
+        text = _("A person: task %(name)s, for everybody who completes tasks.") % said
+    return _waited(case, wait, text, task=task)
+
+
 def _describe_named(template: str | Promise, case: Case, wait: CurrentWait) -> Waited:
     return _waited(case, wait, str(template) % {"name": name_of(case, wait)})
 
 
-def _waited(case: Case, wait: CurrentWait, text: str, *, child: Execution | None = None) -> Waited:
+def _waited(
+    case: Case,
+    wait: CurrentWait,
+    text: str,
+    *,
+    child: Execution | None = None,
+    task: Task | None = None,
+) -> Waited:
     # An item has a timer of its own; a task's is an act on the task.
     has_own = wait.kind not in (WaitKind.MAP, WaitKind.TASK)
     ahead = has_own and wait.until is not None and wait.until > case.now
@@ -102,6 +133,7 @@ def _waited(case: Case, wait: CurrentWait, text: str, *, child: Execution | None
         text=text,
         until=wait.until,
         execution_id=str(child.id) if child is not None else "",
+        task_id=str(task.id) if task is not None else "",
         action=str(action or ""),
         argument=wait.name if is_named else wait.firing_key if action else "",
         timer=wait.firing_key if ahead else "",
@@ -130,7 +162,7 @@ _DESCRIBED: Mapping[WaitKind, Callable[[Case, CurrentWait], Waited]] = {
     WaitKind.TIMER: partial(_describe_named, _lazy("Timer %(name)s.")),
     WaitKind.RETRY: partial(_describe_named, _lazy("The next attempt of %(name)s.")),
     WaitKind.POLL: partial(_describe_named, _lazy("Check %(name)s, which has not said yes yet.")),
-    WaitKind.TASK: partial(_describe_named, _lazy("A person: task %(name)s.")),
+    WaitKind.TASK: _describe_task,
 }
 _CHILD_WAITS: Mapping[WaitKind, Promise] = {
     WaitKind.SIGNAL: _lazy("waits for signal %(name)s"),

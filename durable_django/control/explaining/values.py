@@ -57,6 +57,8 @@ class Waited:
     until: datetime | None
     #: Of a child that may be seen.
     execution_id: str
+    #: Of a human task that was given; whether it may be seen is not asked here.
+    task_id: str
     #: The `Action` that gives it what it waits for; empty if there is none.
     action: str
     #: What the action is about: the name of a signal, the key of a timer.

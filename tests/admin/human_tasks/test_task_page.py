@@ -14,8 +14,9 @@ from django.urls import reverse
 from durable_django.control import human_tasks
 from durable_django.control.permissions import Permission
 from durable_django.domain.identifiers import new_id
-from durable_django.domain.status import TaskStatus
-from durable_django.models import HumanTask
+from durable_django.domain.status import TaskStatus, WaitKind
+from durable_django.domain.wait import Wait, list_waits
+from durable_django.models import HumanTask, WorkflowExecution
 from durable_django.runtime import engine
 from tests.admin.acting import find_inline
 from tests.admin.human_tasks.conftest import client_of
@@ -246,3 +247,40 @@ def test_execution_tells_of_no_task_to_who_may_see_none(store: Any):
 
     assert page_of(row) not in page.text
     assert "or you may not see" in page.text
+
+
+def test_what_an_execution_waits_for_leads_to_the_task(store: Any):
+    row = task(of=execution(key="order-77"))
+    client = client_of("vic", SEE, Permission.VIEW)
+    place = reverse("admin:durable_django_workflowexecution_change", args=[row.execution_id])
+
+    page = client.get(place)
+
+    assert f'href="{page_of(row)}">Open the task</a>' in page.text
+
+
+def test_each_of_several_that_it_waits_for_leads_to_its_task(store: Any):
+    asked = execution()
+    WorkflowExecution.objects.filter(pk=asked.pk).update(
+        waiting_kind="several",
+        waiting_for=list_waits(Wait(kind=WaitKind.TASK, name=key) for key in ("legal", "cfo")),
+    )
+    rows = [task(of=asked, key=key, name=key) for key in ("legal", "cfo")]
+    client = client_of("vic", SEE, Permission.VIEW)
+    place = reverse("admin:durable_django_workflowexecution_change", args=[asked.pk])
+
+    page = client.get(place)
+
+    assert re.findall(r'href="([^"]*)">Open the task</a>', page.text) == [page_of(x) for x in rows]
+
+
+def test_a_task_that_one_may_not_see_is_not_led_to(store: Any):
+    row = task("eva")
+    person("eva")
+    client = client_of("vic", Permission.VIEW)
+    place = reverse("admin:durable_django_workflowexecution_change", args=[row.execution_id])
+
+    page = client.get(place)
+
+    assert "Waits for somebody" in page.text
+    assert page_of(row) not in page.text

@@ -11,6 +11,7 @@ import pytest
 from durable_django.control.explaining.explanation import Explanation, explain
 from durable_django.control.items import ItemCount
 from durable_django.domain.execution import Execution
+from durable_django.domain.principals import principals_of
 from durable_django.domain.signal import topic_of
 from durable_django.domain.status import (
     CheckpointKind,
@@ -254,7 +255,8 @@ class TestSeveral:
         assert lines["signal"].action == "signal"
         assert (lines["timer"].action, lines["timer"].timer) == ("fire_timer", "race/late")
         assert "durable_broadcast off" in lines["event"].text
-        assert "Approve refund #7" in lines["task"].text
+        assert lines["task"].text.startswith("A person: task Approve refund #7, for everybody")
+        assert lines["task"].task_id == str(task.id)
         assert (lines["poll"].action, lines["poll"].argument) == ("fire_timer", "race/look")
         assert "1 of 2 done" in lines["map"].text
 
@@ -266,6 +268,26 @@ class TestSeveral:
         said = tell(stored, children=parked)
 
         assert "The child pay needs a person" in said.advice
+
+    @pytest.mark.parametrize(
+        ("given", "who"),
+        [
+            ({"assignee": "bob"}, ", which bob has."),
+            ({"candidates": principals_of(["group:finance"])}, ", offered to group:finance."),
+            ({}, ", for everybody who completes tasks."),
+        ],
+        ids=["assignee", "candidates", "everybody"],
+    )
+    def test_a_person_among_them_is_named_and_is_what_to_see_to(
+        self, given: dict[str, Any], who: str
+    ):
+        stored = self.wait((WaitKind.TASK, "sign"), (WaitKind.TIMER, "late"))
+        task = make_task(stored.execution.id, "sign", title="Sign it", **given)
+
+        said = tell(stored, tasks=[task])
+
+        assert said.waits[0].text == f"A person: task Sign it{who}"
+        assert said.advice == "Have task Sign it be completed, or reassign it."
 
     def test_firing_says_of_each_timer_what_becomes_of_it(self):
         stored = self.wait((WaitKind.TIMER, "a"), (WaitKind.TIMER, "b"), (WaitKind.SIGNAL, "c"))
