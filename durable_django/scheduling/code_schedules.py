@@ -5,7 +5,9 @@ schedule counts, and whichever is the highest then is started. People may disabl
 a schedule, which stays as they left it.
 
 While two deployments run side by side, each writes its own timing now and then. A tick is started
-once all the same, and when the older one is gone the newer one's timing stays.
+once all the same, and when the older one is gone the newer one's timing stays. A new timing counts
+from the first tick that is due and was not seen to: what both timings have is not lost, and what
+was due during a deployment is caught up with by the policy for misfires.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Literal
 
@@ -29,13 +31,14 @@ from durable_django.domain.schedule import (
 )
 from durable_django.engine.durable_engine import DurableEngine
 from durable_django.engine.registry import Registry
-from durable_django.exceptions import DurableError, ScheduleExistsError
+from durable_django.exceptions import PayloadError, ScheduleExistsError
 from durable_django.ports.schedule_store import ScheduleStore
 from durable_django.scheduling.options import anchored, is_timed_alike
 from durable_django.scheduling.rules import check_schedule
 
 logger = logging.getLogger(__name__)
 
+_MICROSECOND = timedelta(microseconds=1)
 #: Why a schedule is disabled whose workflow no longer has one; it is enabled if that changes.
 REMOVED_FROM_CODE = "The code no longer defines it."
 #: What the code says of a schedule, beside its input and its anchor.
@@ -88,8 +91,8 @@ class CodeSchedules:
     def sync(self, registry: Registry) -> SyncReport:
         """Write what differs; a look that finds nothing to write is one statement.
 
-        A schedule whose name a person's schedule has is refused, and so is one whose input cannot
-        be stored. One whose workflow is registered here, and has a schedule in none of its
+        A schedule whose name a person's schedule has is refused, and so is one that cannot be
+        written: its input cannot be stored, say. One whose workflow is registered here, and has a schedule in none of its
         versions, is disabled. What this process does not register at all is left alone: it may be
         another deployment's.
         """
@@ -107,7 +110,8 @@ class CodeSchedules:
     def _guarded(self, name: str, report: SyncReport, write: Callable[[], Written]) -> None:
         try:
             written = self._engine.store.transact(write)
-        except DurableError:
+        except Exception:
+            # The boundary that keeps one schedule's trouble from the others.
             report.refused.append(name)
             if name not in self._complained:
                 self._complained.add(name)
@@ -125,7 +129,7 @@ class CodeSchedules:
             return self._insert(fresh)
         if self._is_same(stored, fresh) and stored.disabled_reason != REMOVED_FROM_CODE:
             return None
-        current = self._store.lock(name)
+        current = self._lock(name)
         now = self._engine.store.now()
         said = {one: getattr(fresh, one) for one in _SAID_IN_CODE}
         anchor_at = fresh.anchor_at or current.anchor_at
@@ -135,7 +139,8 @@ class CodeSchedules:
             edited = replace(edited, is_enabled=True, disabled_reason="", consecutive_failures=0)
         ticks = check_schedule(edited, now)
         if edited.is_enabled and not (current.is_enabled and is_timed_alike(current, edited)):
-            edited = replace(edited, next_tick_at=ticks.next_after(now))
+            begin = _unseen_since(current, edited, now)
+            edited = replace(edited, next_tick_at=ticks.next_after(begin))
         self._store.save_schedule(edited)
         return "changed"
 
@@ -150,16 +155,31 @@ class CodeSchedules:
         return None  # another process was here first
 
     def _is_same(self, stored: Schedule, fresh: Schedule) -> bool:
-        payloads = self._engine.payloads
-        # An encrypting codec never writes the same text twice.
         return (
             all(getattr(stored, one) == getattr(fresh, one) for one in _SAID_IN_CODE)
             and fresh.anchor_at in (None, stored.anchor_at)
-            and payloads.is_digest_of(payloads.digest(stored.input), fresh.input)
+            and self._is_same_input(stored.input, fresh.input)
         )
 
-    def _disable(self, name: str) -> Written:
+    def _is_same_input(self, stored: str, fresh: str) -> bool:
+        payloads = self._engine.payloads
+        try:
+            # An encrypting codec never writes the same text twice.
+            return payloads.is_digest_of(payloads.digest(stored), fresh)
+        except PayloadError:  # its key is gone, say: the code has it still
+            return False
+
+    def _lock(self, name: str) -> Schedule:
         schedule = self._store.lock(name)
+        if schedule.source is ScheduleSource.USER:
+            # It was deleted since it was looked for, and somebody made one of this name.
+            raise ScheduleExistsError(name)
+        return schedule
+
+    def _disable(self, name: str) -> Written:
+        schedule = self._lock(name)
+        if not schedule.is_enabled:
+            return None  # somebody did so since it was looked for
         disabled = replace(
             schedule,
             is_enabled=False,
@@ -180,6 +200,15 @@ def _wanted(registry: Registry) -> dict[str, Recurrence]:
     """Return the schedules of the registry by the names of their workflows."""
     # Ordered by version: the highest that has one stays.
     return {one.name: one.schedule for one in registry.list_definitions() if one.schedule}
+
+
+def _unseen_since(current: Schedule, edited: Schedule, now: datetime) -> datetime:
+    """Return after which instant a schedule of another timing ticks next."""
+    due = current.next_tick_at
+    is_counted_anew = edited.anchor_at not in (None, current.anchor_at)
+    if due is None or not current.is_enabled or is_counted_anew:
+        return now
+    return min(now, due - _MICROSECOND)
 
 
 def _from_code(name: str, recurrence: Recurrence) -> Schedule:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from durable_django.domain.recurrence import Recurrence
-from durable_django.domain.schedule import OverlapPolicy, ScheduleSource
+from durable_django.domain.schedule import OverlapPolicy, Schedule, ScheduleSource
 from durable_django.engine.registry import Registry
+from durable_django.exceptions import PayloadError
 from durable_django.scheduling.code_schedules import REMOVED_FROM_CODE, SyncReport
 from durable_django.scheduling.schedule_keeper import ScheduleKeeper
 from durable_django.testing import build_test_engine
@@ -105,6 +107,35 @@ class TestChangedSchedule:
         assert report == SyncReport(changed=["nightly"])
         assert schedule.next_tick_at == (expected or former)
 
+    def test_tick_that_is_due_by_both_timings_is_not_lost(self, world: World):
+        """Two deployments write their own again and again: one may do so at the very instant."""
+        sync_with(world, "0 * * * *")
+        world.clock.set(MIDNIGHT + HOUR)
+
+        sync_with(world, "0,30 * * * *")
+
+        world.keeper.run_due()
+        assert world.outcomes("nightly") == [("01:00", "started")]
+        schedule = world.schedules.load_schedule("nightly")
+        assert schedule.next_tick_at == MIDNIGHT + 1.5 * HOUR
+
+    def test_deployed_after_an_outage_it_is_caught_up_with(self, world: World):
+        sync_with(world, "0 * * * *")
+        world.clock.set(MIDNIGHT + 5.1 * HOUR)
+
+        sync_with(world, "45 * * * *")
+
+        world.keeper.run_due()
+        assert world.outcomes("nightly") == [("01:45", "missed"), ("04:45", "started")]
+
+    def test_tick_of_the_former_timing_alone_is_dropped(self, world: World):
+        sync_with(world, "0 * * * *")
+        world.clock.set(MIDNIGHT + HOUR)
+
+        sync_with(world, "30 * * * *")
+
+        assert world.keeper.run_due().ticks == []
+
     def test_stays_disabled_if_people_disabled_it(self, world: World):
         sync_with(world, NIGHTLY)
         world.editor.disable("nightly", "holidays")
@@ -199,6 +230,48 @@ class TestRefusal:
         assert [report.refused for report in reports] == [["nightly"]] * 2
         assert world.schedules.load_schedule("nightly") == theirs
         assert [record.message for record in caplog.records] == ["Schedule of the code not written"]
+
+    def test_name_that_became_a_persons_meanwhile_is_left_to_them(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ):
+        sync_with(world, NIGHTLY)
+        ours = world.schedules.load_schedule("nightly")
+        theirs = replace(ours, source=ScheduleSource.USER)
+        world.schedules.save_schedule(theirs)
+        monkeypatch.setattr(world.schedules, "list_schedules", lambda source: [ours])
+
+        reports = [sync_with(world, HOUR), sync_with(world, None)]
+
+        assert reports == [SyncReport(refused=["nightly"]), SyncReport(refused=["nightly"])]
+        assert world.schedules.load_schedule("nightly") == theirs
+
+    def test_stored_input_that_cannot_be_read_is_written_anew(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ):
+        def digest(text: str) -> str:
+            raise PayloadError("Input", "its key is gone")
+
+        sync_with(world, NIGHTLY)
+        monkeypatch.setattr(world.engine.payloads, "digest", digest)
+
+        assert world.keeper.sync() == SyncReport(changed=["nightly"])
+
+    def test_whatever_goes_wrong_with_one_does_not_stop_the_others(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ):
+        insert = world.schedules.insert_schedule
+
+        def fail_for_bad(schedule: Schedule) -> bool:
+            if schedule.name == "bad":
+                raise LookupError
+            return insert(schedule)
+
+        world.define("bad", lambda ctx: None, schedule=HOUR)
+        monkeypatch.setattr(world.schedules, "insert_schedule", fail_for_bad)
+
+        report = sync_with(world, NIGHTLY)
+
+        assert report == SyncReport(created=["nightly"], refused=["bad"])
 
     def test_input_that_cannot_be_stored_does_not_stop_the_others(self, world: World):
         world.define("bad", lambda ctx, a=1: None, schedule=Recurrence(HOUR, input={"a": object()}))
