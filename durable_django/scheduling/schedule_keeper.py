@@ -35,6 +35,8 @@ class ScheduleReport:
 
     #: In the order in which it was done; of several in a row that were not started, the first.
     ticks: list[ScheduleTick] = field(default_factory=list)
+    #: How many schedules had something due that was dealt with, be it a tick started before.
+    moved: int = 0
     #: Schedules that were disabled: they cannot tick, or failed too often.
     disabled: list[str] = field(default_factory=list)
     #: Schedules whose transaction was undone; they are due still.
@@ -128,6 +130,7 @@ class ScheduleKeeper:
             return
         if recorded is None:
             return
+        report.moved += 1
         report.ticks += recorded.ticks
         if not recorded.schedule.is_enabled:
             report.disabled.append(name)

@@ -90,14 +90,13 @@ class ScheduleWatch:
             Exception: The database refused.
         """
         self._keeper.sync()
-        while self._keeper.run_due(_MOST_AT_ONCE).ticks:
+        while self._keeper.run_due(_MOST_AT_ONCE).moved:
             pass
 
     def _tick(self) -> float:
         now = self._monotonic()
         if now >= self._sync_at:
-            self._keeper.sync()
-            self._sync_at = now + _SYNC_EVERY_S
+            self._sync_at = now + self._sync()
             self._look_at = now
         if now >= self._look_at:
             self._alarm = self._keeper.next_alarm()
@@ -110,4 +109,14 @@ class ScheduleWatch:
         report = self._keeper.run_due(_MOST_AT_ONCE)
         self._look_at = now
         is_early = ahead > -_INEXACT_S
-        return _SHORTEST_S if report.ticks or is_early else _LEFT_ALONE_S
+        return _SHORTEST_S if report.moved or is_early else _LEFT_ALONE_S
+
+    def _sync(self) -> float:
+        """Write the schedules of the code; return in how many seconds to do so again."""
+        try:
+            self._keeper.sync()
+        except Exception as error:
+            # The boundary that has schedules tick although those of the code cannot be written.
+            logger.warning("Schedules of the code not written", exc_info=error)
+            return _LAST_REST_S
+        return _SYNC_EVERY_S

@@ -132,7 +132,7 @@ class TestTick:
 
         report = world.run_at(at(1))
 
-        assert report.ticks == []
+        assert (report.ticks, report.moved) == ([], 1)
         assert world.executions() == []
         assert world.schedules.load_schedule("hourly").next_tick_at == at(2)
 

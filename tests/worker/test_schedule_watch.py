@@ -27,6 +27,9 @@ class FakeKeeper:
         self.begun = clock.now()
         self.is_left_alone = False
         self.failure: Exception | None = None
+        self.sync_failure: Exception | None = None
+        #: Ticks that somebody started before, and that are only passed over.
+        self.is_backfilled = False
 
     def after(self, seconds: float) -> None:
         """Have it tick so long after the beginning."""
@@ -46,10 +49,12 @@ class FakeKeeper:
             self.due.remove(one)
         self.ticked += [(now - self.begun).total_seconds() for _ in ready]
         ticks: list[ScheduleTick] = [make_tick(tick_at=one) for one in ready]
-        return ScheduleReport(ticks=ticks)
+        return ScheduleReport(ticks=[] if self.is_backfilled else ticks, moved=len(ready))
 
     def sync(self) -> SyncReport:
         self.syncs += 1
+        if self.sync_failure is not None:
+            raise self.sync_failure
         return SyncReport()
 
 
@@ -157,6 +162,34 @@ def test_asked_too_soon_after_a_failure_it_only_says_when_to_come_again(world: W
 
     assert world.watch.tick() == pytest.approx(0.3)
     assert world.keeper.asked == asked
+
+
+def test_schedules_of_the_code_that_cannot_be_written_keep_none_from_ticking(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.keeper.sync_failure = LookupError()
+    world.keeper.after(2)
+
+    with caplog.at_level(logging.WARNING):
+        world.watch_for(12)
+    world.keeper.sync_failure = None
+    world.watch_for(58)
+
+    assert world.keeper.ticked == pytest.approx([2], abs=0.01)
+    assert [record.message for record in caplog.records] == [
+        "Schedules of the code not written"
+    ] * 3
+    assert world.keeper.syncs == 4
+
+
+def test_a_drain_goes_on_after_what_is_only_passed_over(world: World) -> None:
+    world.keeper.is_backfilled = True
+    for _ in range(50):
+        world.keeper.after(-1)
+
+    world.watch.drain()
+
+    assert world.keeper.due == []
 
 
 def test_a_drain_leaves_nothing_due_and_raises_what_goes_wrong(world: World) -> None:
