@@ -1,9 +1,10 @@
 """Act on human tasks as a user: scope, permission, candidates, four eyes, form, act and audit.
 
-Each act looks whether the user may see the task (else TaskNotFoundError), has the permission (else
-TaskActNotAllowedError), and is one whom it is for; then it acts through the store, which writes
-the event, and for a completion wakes the execution, in the transaction of the act. The store looks
-again at who has the task, under its lock: of two who claim, one has it.
+Each act looks whether the user may see the task (else TaskNotFoundError) and has the permission
+(else TaskActNotAllowedError). Whom the task is for is looked at under the lock of its execution,
+with which it then acts through the store: the store writes the event, and for a completion wakes
+the execution, in the same transaction. Of two who claim, one has it; who is no candidate any more
+by then is refused.
 
 The four-eyes rule (`not_by`) holds for everybody, superusers as well.
 """
@@ -32,11 +33,12 @@ from durable_django.control.human_tasks.errors import (
 from durable_django.control.human_tasks.forms import check_answer, encode_answer
 from durable_django.control.human_tasks.people import Person, find_group, person_of
 from durable_django.control.human_tasks.visibility import find_visible_task
+from durable_django.control.locking import lock_execution
 from durable_django.control.permissions import Permission
 from durable_django.domain.event import MAX_REASON_LENGTH
 from durable_django.domain.principals import principal_of
 from durable_django.domain.task import Principal, PrincipalKind, Task
-from durable_django.exceptions import DefinitionError, TaskForbiddenError
+from durable_django.exceptions import DefinitionError
 from durable_django.models import HumanTask
 from durable_django.ports.checkpoint_store import CheckpointStore
 from durable_django.runtime import engine
@@ -57,9 +59,13 @@ def claim(task_id: TaskId, *, user: Any) -> Task:
         TaskOverError: It is over.
     """
     task, person = _find(task_id, user)
-    check_may_do(task, person, "claim")
     by = actor_of(user)
-    return _act(lambda store: store.claim_task(task.pk, person.name, by))
+
+    def act(store: CheckpointStore, row: HumanTask) -> Task:
+        check_may_do(row, person, "claim")
+        return store.claim_task(row.pk, person.name, by)
+
+    return _act(task, act)
 
 
 def release(task_id: TaskId, *, user: Any, reason: str = "") -> Task:
@@ -71,13 +77,16 @@ def release(task_id: TaskId, *, user: Any, reason: str = "") -> Task:
     task, person = _find(task_id, user)
     if not (person.completes or person.reassigns):
         raise refused(TaskActNotAllowedError("release", Permission.COMPLETE_TASKS), task, person)
-    check_is_active(task)
-    is_own = task.assignee == person.name and person.completes
-    if not (is_own or (person.reassigns and task.assignee)):
-        raise refused(NotAssigneeError(task.pk, person.name), task, person)
     by, why = actor_of(user), reason[:MAX_REASON_LENGTH]
-    whose = person.name if is_own else None
-    return _act(lambda store: store.release_task(task.pk, whose, by, why))
+
+    def act(store: CheckpointStore, row: HumanTask) -> Task:
+        check_is_active(row)
+        is_own = row.assignee == person.name and person.completes
+        if not (is_own or (person.reassigns and row.assignee)):
+            raise refused(NotAssigneeError(row.pk, person.name), row, person)
+        return store.release_task(row.pk, person.name if is_own else None, by, why)
+
+    return _act(task, act)
 
 
 def delegate(task_id: TaskId, to: str, *, user: Any, reason: str = "") -> Task:
@@ -88,19 +97,22 @@ def delegate(task_id: TaskId, to: str, *, user: Any, reason: str = "") -> Task:
 
     Raises:
         NotAssigneeError: The user does not have it.
-        NoSuchUserError: Nobody active is called `to`.
-        UnfitUserError: They may not do it.
+        UnfitUserError: Nobody who may do it is called `to`; whether anybody is, is not told.
     """
     task, person = _find(task_id, user)
     if not person.completes:
         raise refused(TaskActNotAllowedError("delegate", Permission.COMPLETE_TASKS), task, person)
-    check_is_active(task)
-    if task.assignee != person.name:
-        raise refused(NotAssigneeError(task.pk, person.name), task, person)
-    target = Principal(kind=PrincipalKind.USER, name=check_delegate(task, to).name)
-    options: dict[str, Any] = {"to": target, "reason": reason[:MAX_REASON_LENGTH]}
-    mine: dict[str, Any] = {"owner": person.name, "expected_user": person.name}
-    return _act(lambda store: store.assign_task(task.pk, actor=actor_of(user), **mine, **options))
+    by, why = actor_of(user), reason[:MAX_REASON_LENGTH]
+
+    def act(store: CheckpointStore, row: HumanTask) -> Task:
+        check_is_active(row)
+        if row.assignee != person.name:
+            raise refused(NotAssigneeError(row.pk, person.name), row, person)
+        target = Principal(kind=PrincipalKind.USER, name=check_delegate(row, to).name)
+        mine: dict[str, Any] = {"owner": person.name, "expected_user": person.name}
+        return store.assign_task(row.pk, to=target, actor=by, reason=why, **mine)
+
+    return _act(task, act)
 
 
 def reassign(task_id: TaskId, to: Principal | str, *, user: Any, reason: str = "") -> Task:
@@ -115,14 +127,18 @@ def reassign(task_id: TaskId, to: Principal | str, *, user: Any, reason: str = "
     """
     task, person = _find(task_id, user)
     _require_reassign("reassign", task, person)
-    check_is_active(task)
-    target = _to_principal(to)
-    if target.kind is PrincipalKind.GROUP:
-        find_group(target.name)
-    else:
-        check_target(task, target.name)
-    options: dict[str, Any] = {"to": target, "reason": reason[:MAX_REASON_LENGTH]}
-    return _act(lambda store: store.assign_task(task.pk, actor=actor_of(user), **options))
+    by, why = actor_of(user), reason[:MAX_REASON_LENGTH]
+
+    def act(store: CheckpointStore, row: HumanTask) -> Task:
+        check_is_active(row)
+        target = _to_principal(to)
+        if target.kind is PrincipalKind.GROUP:
+            find_group(target.name)
+        else:
+            check_target(row, target.name)
+        return store.assign_task(row.pk, to=target, actor=by, reason=why)
+
+    return _act(task, act)
 
 
 def cancel(task_id: TaskId, *, user: Any, reason: str = "") -> Task:
@@ -134,7 +150,7 @@ def cancel(task_id: TaskId, *, user: Any, reason: str = "") -> Task:
     task, person = _find(task_id, user)
     _require_reassign("cancel", task, person)
     by, why = actor_of(user), reason[:MAX_REASON_LENGTH]
-    ended = _act(lambda store: store.cancel_task(task.pk, by, why))
+    ended = _act(task, lambda store, row: store.cancel_task(row.pk, by, why))
     wake_for(ended)
     return ended
 
@@ -171,12 +187,12 @@ def complete(
     answer = check_answer(task, data, prefix=prefix)
     said, by = comment[:MAX_COMMENT_LENGTH], actor_of(user)
     text = encode_answer(task, answer, by=person.name, comment=said)
-    try:
-        ended = _act(lambda store: store.complete_task(task.pk, person.name, text, said, by))
-    except TaskForbiddenError:
-        # Somebody took it since the look: say who.
-        check_may_do(load_row(task.pk), person, "complete")
-        raise
+
+    def act(store: CheckpointStore, row: HumanTask) -> Task:
+        check_may_do(row, person, "complete")
+        return store.complete_task(row.pk, person.name, text, said, by)
+
+    ended = _act(task, act)
     wake_for(ended)
     return ended
 
@@ -203,7 +219,15 @@ def _require_reassign(act: str, task: HumanTask, person: Person) -> None:
         raise refused(TaskActNotAllowedError(act, Permission.REASSIGN_TASKS), task, person)
 
 
-def _act(act: Callable[[CheckpointStore], Task]) -> Task:
-    """Do it in one transaction, which joins the caller's; return the task as it is then."""
+def _act(task: HumanTask, act: Callable[[CheckpointStore, HumanTask], Task]) -> Task:
+    """Act on the task as its row stands under the lock, in one transaction that joins the caller's.
+
+    Return the task as it is then.
+    """
     store = engine().store
-    return store.transact(lambda: act(store))
+
+    def under_lock() -> Task:
+        lock_execution(task.execution_id)
+        return act(store, load_row(task.pk))
+
+    return store.transact(under_lock)

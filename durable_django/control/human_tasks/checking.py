@@ -10,6 +10,7 @@ from uuid import UUID
 
 from durable_django.control.human_tasks.errors import (
     FourEyesError,
+    NoSuchUserError,
     NotCandidateError,
     TaskActNotAllowedError,
     UnfitUserError,
@@ -31,6 +32,11 @@ from durable_django.models import HumanTask
 logger = logging.getLogger(__name__)
 
 TaskId = UUID | str
+
+_NO_DELEGATE = (
+    "a task goes to another active user who may complete tasks and whom the four-eyes rule allows "
+    "it; if others are its candidates, to one of these"
+)
 
 
 def check_may_do(task: HumanTask, person: Person, act: str) -> None:
@@ -78,15 +84,21 @@ def check_target(task: HumanTask, name: str) -> Person:
 def check_delegate(task: HumanTask, name: str) -> Person:
     """Return who is called so, if who has the task may hand it on to them.
 
+    Whoever completes tasks can ask this of any name, so one answer is given to all that are in
+    vain: it does not tell who has an account, nor what they may do.
+
     Raises:
-        NoSuchUserError: As for `check_target`.
-        UnfitUserError: As for `check_target`; or others are its candidates, and they are not.
+        UnfitUserError: Nobody active is called so, or `check_target` refuses them, or they have it
+            already, or others are its candidates and they are not.
     """
-    person = check_target(task, name)
+    try:
+        person = check_target(task, name)
+    except (NoSuchUserError, UnfitUserError):
+        raise UnfitUserError(task.pk, name, _NO_DELEGATE) from None
     own = (PrincipalKind.USER, task.assignee)
     has_others = any((one.kind, one.name) != own for one in task.candidates.all())
-    if has_others and not is_for(task, person):
-        raise UnfitUserError(task.pk, name, "they are none of its candidates")
+    if name == task.assignee or (has_others and not is_for(task, person)):
+        raise UnfitUserError(task.pk, name, _NO_DELEGATE)
     return person
 
 

@@ -23,7 +23,6 @@ from durable_django.domain.status import TaskStatus
 from durable_django.exceptions import (
     FieldErrors,
     TaskClaimedError,
-    TaskForbiddenError,
     TaskNotFoundError,
     TaskOverError,
 )
@@ -33,6 +32,12 @@ from tests.api.doors import durable_settings, see_nothing
 from tests.control.human_tasks.desk import DO, SEE, STEER, fresh, over, person, task
 
 YES = {"approved": True}
+ACTS: dict[str, Callable[[HumanTask, User], Any]] = {
+    "claim": lambda row, user: human_tasks.claim(row.pk, user=user),
+    "complete": lambda row, user: human_tasks.complete(row.pk, YES, user=user),
+    "release": lambda row, user: human_tasks.release(row.pk, user=user),
+    "delegate": lambda row, user: human_tasks.delegate(row.pk, "bob", user=user),
+}
 
 
 @pytest.fixture
@@ -189,19 +194,32 @@ class TestDelegating:
         assert told(row) == [("task_delegated", "user", "eva")]
         assert human_tasks.complete(row.pk, YES, user=bob).status is TaskStatus.COMPLETED
 
-    def test_only_among_its_candidates(self, eva: User) -> None:
+    @pytest.mark.parametrize(
+        "to", ["eva", "hanna", "vic", "lazy", "barred", "nobody", "Bob", "", "a\0", "group:finance"]
+    )
+    def test_who_may_not_have_it_and_who_is_not_there_are_told_alike(
+        self, eva: User, bob: User, to: str
+    ) -> None:
         person("hanna", DO)
-        row = task("group:finance", assignee="eva")
+        person("vic", SEE, groups=["finance"])
+        person("lazy", DO, groups=["finance"], is_active=False)
+        person("barred", DO, groups=["finance"])
+        row = task("group:finance", assignee="eva", not_by=["barred"])
 
-        with pytest.raises(UnfitUserError, match="none of its candidates"):
-            human_tasks.delegate(row.pk, "hanna", user=eva)
+        with pytest.raises(UnfitUserError) as caught:
+            human_tasks.delegate(row.pk, to, user=eva)
+
+        known = f"Task {row.pk} cannot be given to {to!r}: a task goes to another active user"
+        assert str(caught.value).startswith(known)
+        assert fresh(row).assignee == "eva"
+        assert not told(row)
 
     def test_a_group_called_like_its_assignee_is_others(self) -> None:
         namesake = person("finance", DO, groups=["finance"])
         person("hanna", DO)
         row = task("group:finance", assignee="finance")
 
-        with pytest.raises(UnfitUserError, match="none of its candidates"):
+        with pytest.raises(UnfitUserError):
             human_tasks.delegate(row.pk, "hanna", user=namesake)
 
     def test_what_is_ones_own_alone_or_everybodys_to_anybody(self, eva: User) -> None:
@@ -324,22 +342,6 @@ class TestCompleting:
         with pytest.raises(TaskClaimedError):
             human_tasks.complete(row.pk, YES, user=eva)
 
-    def test_who_took_it_between_look_and_act_is_named(
-        self, eva: User, bob: User, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        row = task("group:finance")
-        store = engine().store
-        complete = store.complete_task
-
-        def late(*args: Any) -> Any:
-            let_bob_take(row)
-            return complete(*args)
-
-        monkeypatch.setattr(store, "complete_task", late)
-
-        with pytest.raises(TaskForbiddenError, match="bob"):
-            human_tasks.complete(row.pk, YES, user=eva)
-
     @pytest.mark.parametrize("status", [TaskStatus.CANCELLED, TaskStatus.EXPIRED])
     def test_what_is_over_is_over(self, eva: User, status: TaskStatus) -> None:
         row = task()
@@ -359,6 +361,46 @@ class TestCompleting:
         human_tasks.complete(row.pk, YES, user=eva, comment="x" * 20_000)
 
         assert len(fresh(row).comment) == 10_000
+
+
+class TestBetweenTheLookAndTheAct:
+    """The store stands in for the other process: what it does comes before the act's own lock."""
+
+    @pytest.mark.parametrize("act", ["claim", "complete"])
+    def test_who_took_it_is_named(
+        self, eva: User, bob: User, monkeypatch: pytest.MonkeyPatch, act: str
+    ) -> None:
+        row = task("group:finance")
+        before_the_lock(monkeypatch, lambda: engine().store.claim_task(row.pk, "bob"))
+
+        with pytest.raises(TaskClaimedError, match="bob"):
+            ACTS[act](row, eva)
+
+    @pytest.mark.parametrize(
+        ("act", "error"),
+        [
+            ("claim", NotCandidateError),
+            ("complete", NotCandidateError),
+            ("release", NotAssigneeError),
+            ("delegate", NotAssigneeError),
+        ],
+    )
+    def test_who_is_not_asked_any_more_is_refused(
+        self,
+        eva: User,
+        bob: User,
+        monkeypatch: pytest.MonkeyPatch,
+        act: str,
+        error: type[Exception],
+    ) -> None:
+        row = task("group:finance", assignee="eva" if act in ("release", "delegate") else "")
+        before_the_lock(monkeypatch, lambda: engine().store.assign_task(row.pk, to="group:hr"))
+
+        with pytest.raises(error):
+            ACTS[act](row, eva)
+
+        assert (fresh(row).status, fresh(row).assignee) == ("open", "")
+        assert [what for what, *_ in told(row)] == ["task_reassigned"]
 
 
 class TestCancelling:
@@ -427,9 +469,16 @@ def test_groups_are_groups_and_users_are_users(store: Any) -> None:
         human_tasks.claim(row.pk, user=member)
 
 
-def let_bob_take(row: HumanTask) -> None:
-    """Have bob take the task, in the very transaction of the other's act."""
-    engine().store.claim_task(row.pk, "bob")
+def before_the_lock(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Have something done when an act is about to begin its transaction."""
+    store = engine().store
+    transact = store.transact
+
+    def late(work: Callable[[], Any]) -> Any:
+        act()
+        return transact(work)
+
+    monkeypatch.setattr(store, "transact", late)
 
 
 def boss_only(user: Any, executions: Any) -> Any:
