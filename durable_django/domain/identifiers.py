@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 import uuid
+from collections.abc import Collection
 from datetime import datetime
 from hashlib import sha256
 
@@ -120,3 +121,8 @@ def groups_of(call: str) -> list[str]:
     """Return the key of a call, and those of the groups and branches it stands in."""
     parts = call.split("/")
     return ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
+
+
+def is_or_is_in(key: str, calls: Collection[str]) -> bool:
+    """Say whether a key is that of one of the calls, or of one inside them."""
+    return any(key == call or key.startswith(f"{call}/") for call in calls)

@@ -15,6 +15,7 @@ from datetime import timedelta
 
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.error_record import ErrorRecord
+from durable_django.domain.identifiers import is_or_is_in
 from durable_django.domain.status import CheckpointKind, CheckpointStatus
 from durable_django.domain.wait import Suspension
 from durable_django.engine.branches import Branch, BranchStatus, Outcome, run_branch
@@ -282,7 +283,8 @@ class _GroupRun:
                 state.claim,
                 checkpoint,
                 fired=[call.key] if decision is None else [],
-                released=self._held_keys(),
+                # Whatever waits in the branches, also in those that this walk did not come to.
+                released=[call.key],
                 dropped=dropped,
                 unless_news=decision is None,
             )
@@ -336,18 +338,10 @@ class _GroupRun:
         inside = self._state.replay.records.open_inside(self._call.key)
         return [one for one in inside if one.kind in _STAYS_OPEN]
 
-    def _held_keys(self) -> list[str]:
-        """Return the calls that wait with something: a timer, a subscription, a task."""
-        inside = f"{self._call.key}/"
-        timers = [
-            k for k in self._state.claim.timers if k == self._call.key or k.startswith(inside)
-        ]
-        waits = [wait.key for outcome in self._outcomes.values() for wait in outcome.waits]
-        return list(dict.fromkeys((*timers, *waits, *(one.key for one in self._open_calls()))))
-
     def _forget_timers(self) -> None:
-        for key in self._held_keys():
-            self._state.claim.timers.pop(key, None)
+        timers = self._state.claim.timers
+        for key in [key for key in timers if is_or_is_in(key, [self._call.key])]:
+            del timers[key]
 
     def _result(
         self, decision: Decision | None, *, has_timed_out: bool | None = None

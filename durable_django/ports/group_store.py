@@ -33,9 +33,9 @@ class GroupStore(Protocol):
     ) -> Interrupt | Suspension:
         """Close the call's open attempt, or insert its outcome, and end what it waited with.
 
-        The pending timers of `fired` become FIRED. What the calls `released` wait with is
-        withdrawn: timers CANCELLED, subscriptions gone, active tasks CANCELLED. `dropped` are
-        the open attempts of other calls, closed as given. With
+        The pending timers of `fired` become FIRED. What the calls `released`, and those inside
+        them, wait with is withdrawn: timers CANCELLED, subscriptions gone, active tasks
+        CANCELLED. `dropped` are the open attempts of other calls, closed as given. With
         `unless_news`, nothing is written if there is news the claim has not seen: SIGNALLED, as
         `suspend` does. SUSPENDED reads: done.
 

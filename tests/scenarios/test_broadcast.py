@@ -134,9 +134,11 @@ def test_a_timeout_unsubscribes(driver, define, broadcast):
     assert seen[0] == seen[1]
 
 
-def test_a_race_that_is_lost_unsubscribes(driver, define, broadcast):
+@pytest.mark.parametrize("is_named_last", [False, True], ids=["named first", "named last"])
+def test_a_race_that_is_lost_unsubscribes(driver, define, broadcast, is_named_last):
     def body(ctx):
-        winner, _ = ctx.race(news=Event("news"), go=Signal("go"), late=Timer(days=1))
+        events = {"news": Event("news"), "go": Signal("go"), "late": Timer(days=1)}
+        winner, _ = ctx.race(**dict(reversed(events.items())) if is_named_last else events)
         ctx.sleep("nap", HOUR)
         return winner
 
@@ -147,6 +149,22 @@ def test_a_race_that_is_lost_unsubscribes(driver, define, broadcast):
     assert waited == [execution.id]
     assert subscribers(driver) == []
     assert broadcast("news") == 0
+
+
+def test_a_branch_that_is_dropped_before_it_is_walked_unsubscribes(driver, define, broadcast):
+    def body(ctx):
+        with ctx.parallel("all", policy="first_success") as p:
+            p.wait("go", Signal("go"))
+            p.branch("listener", lambda branch: branch.wait_event("news"))
+        ctx.sleep("nap", HOUR)
+        return ctx.wait_event("news", timeout=HOUR, default="none")
+
+    execution = driver.start(define(body))
+    driver.signal(execution, "go")
+
+    assert broadcast("news") == 0
+    driver.advance(hours=2)
+    assert driver.result(execution.refresh()) == "none"
 
 
 def test_a_race_may_be_won_by_it(driver, define, broadcast):

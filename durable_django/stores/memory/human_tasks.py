@@ -10,6 +10,7 @@ from uuid import UUID
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.claim import Claim
 from durable_django.domain.event import CODE, Actor, ActorKind, EventType, NewEvent
+from durable_django.domain.identifiers import is_or_is_in
 from durable_django.domain.status import (
     CheckpointStatus,
     Interrupt,
@@ -60,9 +61,9 @@ class HumanTasks(MemoryTables):
     def _cancel_tasks(
         self, record: Record, now: datetime, keys: Collection[str] | None = None
     ) -> None:
-        """Cancel the active tasks of these calls (None: of all)."""
+        """Cancel the active tasks of these calls, and of those inside them (None: of all)."""
         for task in _active(record):
-            if keys is None or task.key in keys:
+            if keys is None or is_or_is_in(task.key, keys):
                 record.tasks[task.id] = cancelled(task, None, "", now)
 
     # --- what people do ---

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import RLock
@@ -12,6 +13,7 @@ from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.claim import Claim
 from durable_django.domain.event import Event, NewEvent
 from durable_django.domain.execution import Execution
+from durable_django.domain.identifiers import is_or_is_in
 from durable_django.domain.signal import Signal
 from durable_django.domain.status import (
     CLAIMABLE_STATUSES,
@@ -112,6 +114,13 @@ class Record:
         timer = self.timers.get(key)
         if timer is not None and timer.status is TimerStatus.PENDING:
             self.timers[key] = replace(timer, status=status)
+
+    def withdraw(self, calls: Collection[str]) -> None:
+        """End the timers and subscriptions of these calls, and of those inside them."""
+        for key in self.timers:
+            if is_or_is_in(key, calls):
+                self.settle_timer(key, TimerStatus.CANCELLED)
+        self.topics = {k: topic for k, topic in self.topics.items() if not is_or_is_in(k, calls)}
 
     def settle_leftovers(self, signals: SignalStatus) -> None:
         """Cancel all pending timers and mark all pending signals."""

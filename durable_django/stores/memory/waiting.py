@@ -97,9 +97,7 @@ class Waiting(Starting, HumanTasks):
                 close(record, outcome, now)
             for key in fired:
                 record.settle_timer(key, TimerStatus.FIRED)
-            for key in released:
-                record.settle_timer(key, TimerStatus.CANCELLED)
-                record.topics.pop(key, None)
+            record.withdraw(released)
             self._cancel_tasks(record, now, released)
             return Suspension.SUSPENDED
 

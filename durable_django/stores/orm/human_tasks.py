@@ -68,7 +68,10 @@ def insert_tasks(
 def cancel_open(
     db: Database, execution_id: UUID, moment: Moment, keys: Collection[str] | None = None
 ) -> None:
-    """Cancel the active tasks of these calls (None: of all), in the caller's transaction."""
+    """Cancel the active tasks of these calls, and of those inside them (None: of all).
+
+    In the caller's transaction.
+    """
     sql = (
         f"UPDATE {_TASKS} SET status = 'cancelled', is_active = NULL, remind_at = NULL,"
         f" escalate_at = NULL, finished_at = {moment.now}, updated_at = {moment.now}"
@@ -76,8 +79,11 @@ def cancel_open(
     )
     params: list[Any] = [db.uuid(execution_id)]
     if keys is not None:
-        sql += f" AND call_key IN ({', '.join(['%s'] * len(keys)) or 'NULL'})"
-        params += keys
+        inside = [f"{key}/" for key in keys]
+        conditions = [f"call_key IN ({', '.join(['%s'] * len(keys)) or 'NULL'})"]
+        conditions += [f"SUBSTR(call_key, 1, {len(one):d}) = %s" for one in inside]
+        sql += f" AND ({' OR '.join(conditions)})"
+        params += [*keys, *inside]
     db.execute(sql, params)
 
 

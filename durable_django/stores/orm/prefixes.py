@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django.db.models import Value
+from collections.abc import Collection
+
+from django.db.models import Q, Value
 from django.db.models.functions import Left
 from django.db.models.lookups import Exact
 
@@ -10,3 +12,11 @@ from django.db.models.lookups import Exact
 def begins_with(field: str, prefix: str) -> Exact[str]:
     """Return the condition that the text of a field begins with a prefix, character by character."""
     return Exact(Left(field, len(prefix)), Value(prefix))
+
+
+def is_or_is_in(field: str, calls: Collection[str]) -> Q:
+    """Return the condition that a field is the key of one of the calls, or of one inside them."""
+    condition = Q(**{f"{field}__in": list(calls)})
+    for call in calls:
+        condition |= Q(begins_with(field, f"{call}/"))
+    return condition

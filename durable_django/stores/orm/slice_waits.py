@@ -28,6 +28,7 @@ from durable_django.stores.orm.fencing import (
     write_unless_signalled,
 )
 from durable_django.stores.orm.human_tasks import cancel_open
+from durable_django.stores.orm.prefixes import is_or_is_in
 from durable_django.stores.orm.rows import EXECUTIONS, SIGNALS, TIMERS
 from durable_django.stores.orm.slice_opening import (
     opens_anything,
@@ -132,7 +133,7 @@ def settle(  # noqa: PLR0913 -- one transition
                 _insert(db, claim, outcome, moment)
         for key in fired:
             _end_timer(db, claim, key, "fired")
-        _release(db, claim, [key for key in released if key not in fired], moment)
+        _release(db, claim, released, moment)
         return True
 
     if unless_news:
@@ -216,14 +217,15 @@ def _earliest_alarm(
     return db.literal(min(alarms)) if alarms else None
 
 
-def _release(db: Database, claim: Claim, keys: Sequence[str], moment: Moment) -> None:
-    """Withdraw what these calls wait with: timers, subscriptions, tasks."""
+def _release(db: Database, claim: Claim, keys: Collection[str], moment: Moment) -> None:
+    """Withdraw what these calls, and those inside them, wait with: timers, subscriptions, tasks."""
     if not keys:
         return
     own = {"execution_id": claim.execution_id}
-    timers = WorkflowTimer.objects.using(db.alias).filter(**own, key__in=keys, status="pending")
-    timers.update(status="cancelled")
-    _unsubscribe(db, claim, keys)
+    timers = WorkflowTimer.objects.using(db.alias).filter(**own, status="pending")
+    timers.filter(is_or_is_in("key", keys)).update(status="cancelled")
+    subscriptions = EventSubscription.objects.using(db.alias).filter(**own)
+    subscriptions.filter(is_or_is_in("call_key", keys)).delete()
     cancel_open(db, claim.execution_id, moment, keys)
 
 

@@ -185,10 +185,9 @@ class GroupsContract:
         suspend(store, held, any_of(SOON, LATE, for_news, for_task, FOR_PACKED))
         store.add_signal(held.execution_id, "packed", "null")
         held = claim(store, held.execution_id)
-        released = ["race/soon", "race/late", "race/news", "race/ask"]
         closed = replace(asking[0], status=CheckpointStatus.FAILED)
 
-        answer = store.settle(held, decided(held), released=released, dropped=[closed])
+        answer = store.settle(held, decided(held), released=["race"], dropped=[closed])
 
         assert answer is Suspension.SUSPENDED
         assert set(statuses_of_timers(store, held).values()) == {TimerStatus.CANCELLED}
@@ -213,6 +212,23 @@ class GroupsContract:
             "race/late": TimerStatus.PENDING,
         }
         assert store.list_subscribers(NEWS, after=None, limit=10) == [held.execution_id]
+
+    def test_what_calls_of_a_like_name_wait_with_stays(self, store: CheckpointStore) -> None:
+        held = begin(store)
+        asking = make_asking(held.execution_id, key="race#2/ask")
+        for_task = Wait(kind=WaitKind.TASK, name="race#2/ask", key="race#2/ask", asking=(asking,))
+        soon = replace(SOON, key="Race/soon")
+        suspend(store, held, any_of(soon, replace(FOR_NEWS, key="races/news"), for_task))
+        store.request_pause(held.execution_id)
+        store.resume(held.execution_id)
+        held = claim(store, held.execution_id)
+
+        store.settle(held, decided(held), released=["race"])
+
+        assert statuses_of_timers(store, held) == {"Race/soon": TimerStatus.PENDING}
+        assert store.list_subscribers(NEWS, after=None, limit=10) == [held.execution_id]
+        [task] = store.list_tasks(held.execution_id)
+        assert task.status == "open"
 
     def test_a_timer_that_decided_has_fired(self, store: CheckpointStore) -> None:
         held = begin(store)
