@@ -11,7 +11,6 @@ import pytest
 from durable_django.domain.event import ActorKind, EventType
 from durable_django.domain.identifiers import new_id
 from durable_django.domain.schedule import TickKind, TickOutcome
-from durable_django.domain.status import ExecutionStatus
 from durable_django.engine.workflow_function import StartOptions
 from durable_django.scheduling.schedule_keeper import ScheduleKeeper
 from durable_django.testing import make_tick
@@ -179,81 +178,6 @@ class TestMisfire:
 
         assert world.outcomes() == [("01:00", "missed")]
         assert world.executions() == []
-
-
-class TestOverlap:
-    def test_skip_waits_for_the_end_of_the_predecessor(self, world: World):
-        world.create(workflow="waiting")
-        world.run_at(at(1))
-        world.engine.drain()
-
-        world.run_at(at(2))
-        world.engine.send_signal(world.executions()[0].id, "never")
-        world.engine.drain()
-        world.run_at(at(3))
-
-        assert [outcome for _, outcome in world.outcomes()] == ["started", "skipped", "started"]
-
-    def test_skip_does_not_mind_other_executions_of_the_workflow(self, world: World):
-        world.engine.start_by_name("waiting")
-        world.create(workflow="waiting")
-
-        world.run_at(at(1))
-
-        assert world.outcomes() == [("01:00", "started")]
-
-    def test_allow_runs_side_by_side(self, world: World):
-        world.create(workflow="waiting", overlap="allow")
-
-        world.run_at(at(1))
-        world.run_at(at(2))
-        world.engine.drain()
-
-        statuses = [execution.status for execution in world.executions()]
-        assert statuses == [ExecutionStatus.SUSPENDED] * 2
-
-    def test_cancel_running_cancels_what_is_open_and_says_why(self, world: World):
-        world.create(workflow="waiting", overlap="cancel_running")
-        world.run_at(at(1))
-        world.engine.drain()
-
-        world.run_at(at(2))
-        world.engine.drain()
-
-        first, second = world.executions()
-        assert (first.status, second.status) == ("cancelled", "suspended")
-        assert first.cancel_reason == (
-            "Superseded by the tick 2026-01-01T02:00:00Z of schedule hourly."
-        )
-        cancel = world.store.list_events(first.id, after=0, limit=9)[-1]
-        assert cancel.type is EventType.CANCEL_REQUESTED
-        assert (cancel.actor.kind, cancel.actor.name) == (ActorKind.SCHEDULE, "hourly")
-
-    def test_cancel_running_cancels_nothing_if_it_cannot_start(self, world: World):
-        world.create(workflow="waiting", overlap="cancel_running")
-        world.run_at(at(1))
-        world.engine.drain()
-        world.registry.forget("waiting")
-
-        world.run_at(at(2))
-
-        [first] = world.executions()
-        assert first.cancel_requested_at is None
-
-    def test_queue_lets_the_next_begin_when_the_one_before_has_ended(self, world: World):
-        world.create(workflow="waiting", overlap="queue")
-        for hours in (1, 2):
-            world.run_at(at(hours))
-            world.engine.drain()
-        first, second = world.executions()
-        before = (first.status, second.status)
-
-        world.engine.send_signal(first.id, "never")
-        world.engine.drain()
-
-        assert before == ("suspended", "pending")
-        statuses = [execution.status for execution in world.executions()]
-        assert statuses == ["completed", "suspended"]
 
 
 class TestFailure:
