@@ -17,7 +17,7 @@ from django.db.models import F, Q, QuerySet
 
 from durable_django.control.figures.bounded import count_capped
 from durable_django.control.human_tasks.people import Person, person_of
-from durable_django.control.human_tasks.visibility import is_candidate_of, visible_tasks
+from durable_django.control.human_tasks.visibility import bars, is_candidate_of, visible_tasks
 from durable_django.domain.identifiers import MAX_KEY_LENGTH
 from durable_django.domain.status import TaskStatus
 from durable_django.models import HumanTask
@@ -96,7 +96,7 @@ class Inbox:
         if tab is Tab.MINE:
             return active.filter(assignee=self.person.name)
         if tab is Tab.GROUPS:
-            return active.filter(is_candidate_of(self.person), assignee="")
+            return active.filter(is_candidate_of(self.person), ~bars(self.person), assignee="")
         return active
 
 

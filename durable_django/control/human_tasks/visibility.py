@@ -8,10 +8,11 @@ them, also if they have it from the start. What is out of the user's scope (`DUR
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet, Value
 
 from durable_django.conf import settings
 from durable_django.control.human_tasks.people import Person, person_of
@@ -91,3 +92,36 @@ def is_for(task: HumanTask, person: Person) -> bool:
 def is_barred(task: HumanTask, person: Person) -> bool:
     """Say whether the four-eyes rule keeps this person from doing it; for superusers as well."""
     return person.name in task.not_by
+
+
+def bars(person: Person) -> Q:
+    """Return the condition that the four-eyes rule keeps this person from a task."""
+    return Q(_SharesString(F("not_by"), Value(json.dumps([person.name]))))
+
+
+class _SharesString(Func):
+    """Whether two lists of strings, as JSON, have one in common, upper and lower case told apart.
+
+    The second has one string: of more, all would have to be there on PostgreSQL and MariaDB.
+    """
+
+    output_field = BooleanField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """Look into the list: SQLite cannot compare it."""
+        template = "EXISTS (SELECT 1 FROM JSON_EACH(%(expressions)s) b WHERE a.value = b.value)"
+        return self._write(compiler, connection, template, ") a, JSON_EACH(", context)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """Ask whether the one contains the other."""
+        return self._write(compiler, connection, "(%(expressions)s::jsonb)", " @> ", context)
+
+    def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """Ask whether the one contains the other."""
+        return self._write(compiler, connection, "JSON_CONTAINS(%(expressions)s)", ", ", context)
+
+    def _write(
+        self, compiler: Any, connection: Any, template: str, joiner: str, context: Any
+    ) -> Any:
+        words = {"template": template, "arg_joiner": joiner}
+        return super().as_sql(compiler, connection, **words, **context)

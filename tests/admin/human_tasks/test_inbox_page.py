@@ -109,8 +109,9 @@ class TestRows:
     def test_four_eyes_are_marked_and_cannot_be_claimed(self, eva: Client):
         row = task("group:finance", not_by=["eva"])
 
-        response = eva.get(INBOX)
+        response = eva.get(INBOX, {"tab": "all"})
 
+        assert "My groups' (0)" in text_of(response)
         assert "four eyes: not you" in text_of(response)
         assert act_of(row, "claim") not in response.text
 

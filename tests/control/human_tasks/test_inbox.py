@@ -64,6 +64,24 @@ class TestTabs:
 
         assert inbox.count() == {Tab.MINE: 0, Tab.GROUPS: 0, Tab.ALL: 2, Tab.DONE: 0}
 
+    @pytest.mark.parametrize("name", ["eva", "Zoë", 'o"neil\\', "%_"])
+    def test_what_four_eyes_keep_from_them_is_not_theirs_to_claim(
+        self, store: Any, name: str
+    ) -> None:
+        task("group:finance", name="barred", not_by=["bob", name])
+        task("group:finance", name="free", not_by=["bob", f"a{name}", f"{name}x"])
+
+        inbox = Inbox(person(name, DO, groups=["finance"]))
+
+        assert names(inbox.list(Tab.GROUPS)) == ["free"]
+        assert inbox.count()[Tab.GROUPS] == 1
+        assert names(inbox.list(Tab.ALL)) == ["barred", "free"]
+
+    def test_four_eyes_tell_upper_and_lower_case_apart(self, eva: User) -> None:
+        task("group:finance", name="Eva's", not_by=["EVA", "Eva"])
+
+        assert names(Inbox(eva).list(Tab.GROUPS)) == ["Eva's"]
+
     def test_counting_ends_somewhere(self, eva: User, monkeypatch: pytest.MonkeyPatch) -> None:
         for _ in range(4):
             task(of=execution())
