@@ -18,11 +18,11 @@ from django.views.decorators.http import require_http_methods
 
 from durable_django.admin.acts.audit_log import audited, log_change
 from durable_django.admin.human_tasks.act_kinds import TASK_ACTS, CompleteAct
-from durable_django.admin.human_tasks.answering import fill_in_again, read_comment
+from durable_django.admin.human_tasks.answering import fill_in_again, list_typed, read_comment
 from durable_django.admin.human_tasks.links import TaskLinks
 from durable_django.admin.human_tasks.task_act import Done, TaskAct
 from durable_django.admin.human_tasks.task_page import PREFIX, TaskPages, frame_task
-from durable_django.admin.human_tasks.wording import say_refusal, say_unfit
+from durable_django.admin.human_tasks.wording import say_gone, say_refusal, say_unfit
 from durable_django.control import human_tasks
 from durable_django.control.human_tasks.errors import (
     NoSuchUserError,
@@ -43,9 +43,11 @@ from durable_django.exceptions import (
     TaskNotFoundError,
     TaskOverError,
 )
+from durable_django.models import HumanTask
 from durable_django.runtime import engine
 
-_FORBIDDEN, _REFUSED = 403, 409
+_FORBIDDEN, _MISSING, _REFUSED = 403, 404, 409
+_REFUSED_PAGE = "admin/durable_django/human_tasks/refused.html"
 _REFUSALS = (TaskOverError, TaskClaimedError, TaskForbiddenError)
 
 
@@ -84,9 +86,9 @@ class TaskActs(TaskPages):
         except TaskActNotAllowedError as error:
             raise PermissionDenied(str(error)) from error
         except TaskNotFoundError:
-            return self.say_missing(request)
+            return self._miss(request, kind)
         except _REFUSALS as error:
-            return self._refuse(request, _look_at(request.user, kind, task_id), error)
+            return self._refuse_late(request, kind, task_id, error)
 
     # --- asking ---
 
@@ -109,6 +111,31 @@ class TaskActs(TaskPages):
         }
         return TemplateResponse(request, one.template, context)
 
+    def _refuse_late(
+        self, request: HttpRequest, kind: type[TaskAct], task_id: UUID, error: DurableError
+    ) -> HttpResponse:
+        """Say why, of the task as it stands now: it may be out of sight."""
+        try:
+            one = _look_at(request.user, kind, task_id)
+        except TaskNotFoundError:
+            return self._miss(request, kind)
+        return self._refuse(request, one, error)
+
+    def _miss(self, request: HttpRequest, kind: type[TaskAct]) -> HttpResponse:
+        """Lead to the inbox; but not with an answer in hand, which would be lost."""
+        typed = list_typed(request.POST, None) if kind is CompleteAct else []
+        if not typed:
+            return self.say_missing(request)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": HumanTask._meta,  # noqa: SLF001 -- Django documents it
+            "title": _("Task inbox"),
+            "inbox_url": TaskLinks(self.admin_site).to_inbox(),
+            "why": say_gone(),
+            "typed": typed,
+        }
+        return TemplateResponse(request, _REFUSED_PAGE, context, status=_MISSING)
+
     def _refuse(
         self, request: HttpRequest, one: TaskAct, error: DurableError | None
     ) -> TemplateResponse:
@@ -119,9 +146,9 @@ class TaskActs(TaskPages):
             else _("The task, as it stands, does not allow that to you.")
         )
         status = _FORBIDDEN if isinstance(error, TaskForbiddenError) else _REFUSED
-        template = "admin/durable_django/human_tasks/refused.html"
-        context = {**self._frame(request, one), "why": why}
-        return TemplateResponse(request, template, context, status=status)
+        typed = list_typed(request.POST, one.row.task) if isinstance(one, CompleteAct) else []
+        context = {**self._frame(request, one), "why": why, "typed": typed}
+        return TemplateResponse(request, _REFUSED_PAGE, context, status=status)
 
     def _frame(self, request: HttpRequest, one: TaskAct) -> dict[str, Any]:
         framed = frame_task(request, self.admin_site, one.row.task, one.title)

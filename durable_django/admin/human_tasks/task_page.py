@@ -17,7 +17,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from durable_django.admin.human_tasks.links import TaskLinks
-from durable_django.admin.human_tasks.wording import say_end
+from durable_django.admin.human_tasks.wording import say_end, say_gone
 from durable_django.control.human_tasks.badges import TASK_BADGES
 from durable_django.control.human_tasks.rows import TaskRow, candidates_of
 from durable_django.control.human_tasks.showing import TaskPage, build_page
@@ -77,8 +77,7 @@ class TaskPages:
 
     def say_missing(self, request: HttpRequest) -> HttpResponse:
         """Lead to the inbox: out of sight and never there are the same."""
-        said = _("There is no such task, or it is not yours to see any more. Nothing was changed.")
-        messages.warning(request, said)
+        messages.warning(request, say_gone())
         return HttpResponseRedirect(TaskLinks(self.admin_site).to_inbox())
 
 

@@ -73,6 +73,11 @@ def say_when(at: datetime, now: datetime) -> str:
     return _("on %(day)s at %(clock)s") % {"day": day, "clock": clock}
 
 
+def say_gone() -> str:
+    """Return that the task is not there: out of sight and never there are the same."""
+    return _("There is no such task, or it is not yours to see any more. Nothing was changed.")
+
+
 def say_unfit(error: NoSuchUserError | UnfitUserError) -> str:
     """Return why the task cannot be given to somebody, for the field with their name."""
     if isinstance(error, UnfitUserError):

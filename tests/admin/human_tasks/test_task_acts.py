@@ -15,7 +15,13 @@ from durable_django.control import human_tasks
 from durable_django.control.human_tasks import acting
 from durable_django.control.human_tasks.links import mint_link
 from durable_django.domain.status import TaskStatus
-from durable_django.models import ExecutionEvent, HumanTask, HumanTaskLink, WorkflowExecution
+from durable_django.models import (
+    ExecutionEvent,
+    HumanTask,
+    HumanTaskCandidate,
+    HumanTaskLink,
+    WorkflowExecution,
+)
 from tests.admin.acting import log_in
 from tests.admin.human_tasks.conftest import client_of
 from tests.control.human_tasks.desk import DO, SEE, STEER, fresh, over, person, task
@@ -154,6 +160,37 @@ class TestComplete:
         assert re.search(r"It was already completed by bob at \d\d:\d\d\.", said)
         assert snapshot(row) == before
 
+    def test_who_comes_second_keeps_what_they_typed(self, eva: Client):
+        row = task("group:finance", form=FORM, fields=[])
+        bob = person("bob", DO, groups=["finance"])
+        human_tasks.complete(row.pk, {"amount": "5", "reason": "lost"}, user=bob)
+        typed = {
+            "answer-amount": "77.50",
+            "answer-pay_at": "",
+            "answer-tags": ["a", "b"],
+            "answer-note": "<b>Torn</b>, token=hunter2",
+            "comment": "Called them\ntwice",
+        }
+
+        response = eva.post(act_of(row, "complete"), typed)
+
+        said = text_of(response)
+        assert "Amount 77.50 Tags a, b Note <b>Torn</b>, token=•••" in said
+        assert "Comment Called them twice" in said
+        assert "Pay at" not in said
+        assert "<b>Torn" not in response.text
+
+    def test_who_lost_sight_of_the_task_keeps_what_they_typed(self, eva: Client):
+        row = task("group:finance", form=FORM, fields=[])
+        HumanTaskCandidate.objects.filter(task=row).update(name="hr")
+        sent = {"answer-pay_at": "tomorrow", "answer-password": "hunter2"}
+        response = eva.post(act_of(row, "complete"), sent)
+
+        assert response.status_code == 404
+        assert "not yours to see any more" in text_of(response)
+        assert "Pay at tomorrow Password •••" in text_of(response)
+        assert page_of(row) not in response.text
+
     def test_race_that_is_lost_at_the_last_moment_changes_nothing(
         self, eva: Client, monkeypatch: Any
     ):
@@ -188,7 +225,7 @@ class TestComplete:
     def test_what_is_no_longer_theirs_leads_to_the_inbox(self, eva: Client):
         row = task("group:legal")
 
-        response = eva.post(act_of(row, "complete"), YES, follow=True)
+        response = eva.post(act_of(row, "complete"), follow=True)
 
         assert response.redirect_chain == [(INBOX, 302)]
         assert "Nothing was changed" in response.text
