@@ -17,8 +17,8 @@ class ChildStore(Protocol):
 
     A child that its parent waits for is started by `suspend` or `open_waits`, with the wait. In
     the transaction that ends a child, the parent is told, whatever the end is: news, of the kind
-    and the key of the call that started it. A parent that waits for a map is told of the last of
-    its items, and of every one that did not complete.
+    and the key of the call that started it. Of the items of a map it is told of the last one, and
+    of every one that did not complete.
     """
 
     def start_child(

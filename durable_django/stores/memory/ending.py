@@ -85,14 +85,13 @@ class Ending(Limits, HumanTasks):
         call = child.parent_key.rpartition("/")[0]
         is_last = not any(
             one.execution.parent_id == child.parent_id
+            and one.execution.parent_wait is WaitKind.MAP
             and one.execution.finished_at is None
             and one.execution.parent_key.startswith(f"{call}/")
             for one in self._records.values()
         )
         if is_last or child.status is not ExecutionStatus.COMPLETED:
             self._tell(parent.execution.id, WaitKind.MAP, call)
-        else:
-            self._tell(parent.execution.id, WaitKind.NOTHING, "")
 
     def park(self, claim: Claim, reason: ParkReason, error: ErrorRecord) -> None:
         with self._lock:

@@ -25,6 +25,8 @@ class Dialect(Protocol):
     by_status_index: str
     #: Ends a SELECT whose row must stay as it is until the transaction ends.
     share_lock: str
+    #: The same, passing over rows that others are writing.
+    share_lock_passing_over: str
     #: Ends a SELECT whose rows this transaction will change, passing over those others hold.
     skip_locked: str
     #: A true condition that lets the statement's own transaction commit before it is on disk.
@@ -65,6 +67,7 @@ class PostgresDialect:
     by_claim_index = ""
     by_status_index = ""
     share_lock = "FOR SHARE"
+    share_lock_passing_over = "FOR SHARE SKIP LOCKED"
     skip_locked = "FOR UPDATE SKIP LOCKED"
     relaxed_commit = "set_config('synchronous_commit', 'off', true) = 'off'"
     can_claim_in_one = True
@@ -101,6 +104,7 @@ class SqliteDialect:
     by_status_index = "INDEXED BY durable_execution_by_status"
     # A writer has the whole file to itself.
     share_lock = ""
+    share_lock_passing_over = ""
     skip_locked = ""
     relaxed_commit = "1 = 1"
     can_claim_in_one = False
@@ -153,6 +157,8 @@ class MysqlDialect:
 
     def __init__(self, *, is_mariadb: bool) -> None:
         self.can_return_inserts = is_mariadb
+        share_lock = self.share_lock if is_mariadb else "FOR SHARE"
+        self.share_lock_passing_over = f"{share_lock} SKIP LOCKED"
 
     def literal(self, instant: datetime) -> str:
         return f"TIMESTAMP'{_digits(instant)}'"

@@ -39,15 +39,20 @@ _NO_ALARM = "order_at = NULL, wake_at = NULL, waiting_for = ''"
 def complete(db: Database, claim: Claim, output: str) -> Interrupt | None:
     db.refuse_open_transaction()
 
+    # Whoever came to stand in line behind it since its claim waits for its place: see `limits`.
+    nothing_came = f"{signals_seen(claim)} AND limit_key = ''"
+    leaves_nothing = not _leaves_something(claim)
+    is_alone = leaves_nothing and not claim.execution.parent_wait
+
     def write() -> bool:
-        leaves_nothing = not (claim.timers or claim.signals or _has_more(claim))
-        # Whoever came to stand in line behind it since its claim waits for its place: see `limits`.
-        has_no_place = f"{signals_seen(claim)} AND limit_key = ''"
-        if leaves_nothing and _complete(db, claim, output, has_no_place):
+        if is_alone and _complete(db, claim, output, nothing_came):
             return True
         return db.slice_transact(write_all)
 
     def write_all() -> bool:
+        if leaves_nothing and _complete(db, claim, output, nothing_came):
+            tell_parent(db, claim.execution, ExecutionStatus.COMPLETED)
+            return True
         if not _complete(db, claim, output, "1 = 1"):
             return False
         _leave_behind(db, claim, ExecutionStatus.COMPLETED, "dead")
@@ -169,18 +174,15 @@ def _asks(claim: Claim) -> bool:
     return any(checkpoint.kind is CheckpointKind.TASK for checkpoint in claim.checkpoints)
 
 
-def _has_more(claim: Claim) -> bool:
-    """Say whether more must be written at its end than its own row."""
-    execution = claim.execution
-    is_watched = execution.parent_wait or execution.limit_key
-    return bool(is_watched) or _subscribes(claim) or _asks(claim)
+def _leaves_something(claim: Claim) -> bool:
+    """Say whether, by what the claim knows, its end must settle more than its own row."""
+    recorded = claim.timers or claim.signals or claim.execution.limit_key
+    return bool(recorded) or _subscribes(claim) or _asks(claim)
 
 
 def _tell_of_end(db: Database, claim: Claim, status: ExecutionStatus) -> None:
     """Tell whoever waits for this end, in its transaction, and make room for the next."""
-    execution = claim.execution
-    if execution.parent_wait and execution.parent_id is not None:
-        tell_parent(db, execution, status)
+    tell_parent(db, claim.execution, status)
     # Last, so that nothing is waited for while the limit is locked.
     limits.leave(db, claim.execution_id)
 

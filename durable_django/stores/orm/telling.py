@@ -10,9 +10,7 @@ from uuid import UUID
 from durable_django.domain.execution import Execution
 from durable_django.domain.status import ExecutionStatus, WaitKind
 from durable_django.domain.wait import ANY_NEWS, listed
-from durable_django.models import WorkflowExecution
 from durable_django.stores.orm.database import Database
-from durable_django.stores.orm.prefixes import begins_with
 from durable_django.stores.orm.rows import EXECUTIONS
 
 _TAKES_NEWS = "('pending', 'running', 'suspended', 'paused', 'parked')"
@@ -40,27 +38,42 @@ def tell(db: Database, execution_id: UUID, kind: WaitKind, name: str) -> bool:
 def tell_parent(db: Database, child: Execution, status: ExecutionStatus) -> None:
     """Tell the parent that a child has ended; the child's end is written in this transaction.
 
-    A parent that waits for all items of a map is woken for the last of them, and for one that
-    failed. The first statement takes the parent's lock; the next one sees, by its own snapshot,
-    the ends of all children that took it before, so that one of the last two is the last.
+    A parent that waits for all items of a map is told of the last of them, and of each that
+    failed. Which is the last is decided without its row as long as there is an item to leave it
+    to, so that thousands of ends do not queue for one lock.
     """
-    if child.parent_id is None:
+    if child.parent_id is None or not child.parent_wait:
         return
     if child.parent_wait is WaitKind.CHILD:
         tell(db, child.parent_id, WaitKind.CHILD, child.parent_key)
         return
     call = child.parent_key.rpartition("/")[0]
+    if status is not ExecutionStatus.COMPLETED:
+        tell(db, child.parent_id, WaitKind.MAP, call)
+        return
+    if _finds_open_item(db, child.parent_id, call, db.dialect.share_lock_passing_over):
+        return
+    # All that are still open are being written now. The first statement takes the parent's lock;
+    # the next one sees, by its own snapshot, the ends of all children that took it before, so
+    # that one of the last two is the last.
     if not tell(db, child.parent_id, WaitKind.NOTHING, ""):
         return
-    if status is not ExecutionStatus.COMPLETED or not _has_open_items(db, child.parent_id, call):
+    if not _finds_open_item(db, child.parent_id, call):
         tell(db, child.parent_id, WaitKind.MAP, call)
 
 
-def _has_open_items(db: Database, parent_id: UUID, call: str) -> bool:
-    rows = WorkflowExecution.objects.using(db.alias).filter(
-        begins_with("parent_key", f"{call}/"), parent_id=parent_id, finished_at__isnull=True
+def _finds_open_item(db: Database, parent_id: UUID, call: str, lock: str = "") -> bool:
+    """Say whether an item has not ended.
+
+    With the lock it finds only one whose end nobody writes now, and keeps that from ending before
+    this transaction has: its own end then sees this one's, and it is told in its place.
+    """
+    prefix = f"{call}/"
+    sql = (
+        f"SELECT 1 FROM {EXECUTIONS} WHERE parent_id = %s AND finished_at IS NULL"
+        f" AND parent_wait = 'map' AND SUBSTR(parent_key, 1, {len(prefix):d}) = %s LIMIT 1 {lock}"
     )
-    return rows.exists()
+    return bool(db.fetch(sql, [db.uuid(parent_id), prefix]))
 
 
 def _is_awaited(db: Database) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -228,12 +229,24 @@ class MapsContract:
 
         assert is_due(store, held.execution_id)
 
-    def test_every_end_is_news_for_who_has_not_looked(self, store: CheckpointStore) -> None:
+    @pytest.mark.parametrize("end", [complete, fail])
+    def test_the_last_end_is_news_for_who_has_not_looked(
+        self, store: CheckpointStore, end: Callable[[CheckpointStore, NewExecution], None]
+    ) -> None:
         held = open_map(store)
-        items = start_items(store, held, "a", "b")
-        complete(store, items["a"])
+        end(store, start_items(store, held, "a")["a"])
 
         assert store.suspend(held, FOR_ITEMS) is Suspension.SIGNALLED
+
+    def test_an_end_before_the_last_is_news_if_it_is_a_failure(
+        self, store: CheckpointStore
+    ) -> None:
+        held = open_map(store)
+        items = start_items(store, held, "a", "b", "c")
+        fail(store, items["a"])
+        assert store.suspend(held, FOR_ITEMS) is Suspension.SIGNALLED
+        complete(store, items["b"])
+
         assert store.suspend(held, FOR_ITEMS) is Suspension.SUSPENDED
 
     def test_items_of_another_map_do_not_count(self, store: CheckpointStore) -> None:
