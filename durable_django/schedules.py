@@ -117,7 +117,8 @@ def trigger(name: str, *, reason: str = "", by: Actor = CODE) -> ExecutionHandle
     Raises:
         ScheduleNotFoundError: There is none of this name.
         UnknownWorkflowError: Its workflow is not registered.
-        ScheduleError: Its input does not fit the workflow any more, or cannot be read.
+        ScheduleError: Its input or its options do not fit the workflow any more, or the input
+            cannot be read.
     """
     return _requester().trigger(name, reason=reason, by=by)
 
@@ -149,7 +150,7 @@ def backfill(
     Raises:
         ScheduleNotFoundError: There is none of this name.
         ScheduleError: The range is none, reaches into the future, or holds over 10,000 ticks; or
-            its input does not fit the workflow any more, or cannot be read.
+            its input or its options do not fit the workflow any more, or the input cannot be read.
         UnknownWorkflowError: Its workflow is not registered.
         ExecutionKeyConflictError: A tick was started before, with another input.
     """

@@ -21,7 +21,7 @@ from durable_django.domain.recurrence import check_instant
 from durable_django.domain.schedule import Schedule, ScheduleTick, TickKind, TickOutcome
 from durable_django.engine.durable_engine import DurableEngine
 from durable_django.engine.execution_handle import ExecutionHandle
-from durable_django.exceptions import PayloadError, ScheduleError
+from durable_django.exceptions import DefinitionError, PayloadError, ScheduleError
 from durable_django.ports.schedule_store import ScheduleStore
 from durable_django.scheduling.tick_starter import TickStarter
 from durable_django.scheduling.ticks import iterate, ticks_of
@@ -60,7 +60,8 @@ class TickRequester:
         Raises:
             ScheduleNotFoundError: There is none of this name.
             UnknownWorkflowError: This process does not know the workflow.
-            ScheduleError: Its input does not fit the workflow any more, or cannot be read.
+            ScheduleError: Its input or its options do not fit the workflow any more, or the input
+                cannot be read.
         """
 
         def trigger() -> ExecutionHandle[Any]:
@@ -92,7 +93,8 @@ class TickRequester:
         Raises:
             ScheduleNotFoundError: There is none of this name.
             ScheduleError: The range is none, reaches into the future, or holds over 10,000 ticks;
-                or its input does not fit the workflow any more, or cannot be read.
+                or its input or its options do not fit the workflow any more, or the input cannot be
+                read.
             UnknownWorkflowError: This process does not know the workflow.
             ExecutionKeyConflictError: A tick was started before, with another input.
         """
@@ -159,9 +161,11 @@ class TickRequester:
     ) -> ExecutionHandle[Any]:
         try:
             return self._starter.start(schedule, tick_at, by=by, reason=reason)
-        except (TypeError, PayloadError) as error:
+        except (TypeError, PayloadError, DefinitionError) as error:
+            field = "workflow" if isinstance(error, DefinitionError) else "input"
+            told = str(error).rstrip(".")
             raise ScheduleError(
-                "input", f"Schedule {schedule.name!r} cannot start its workflow: {error}."
+                field, f"Schedule {schedule.name!r} cannot start its workflow: {told}."
             ) from error
 
     def _free_instant(self, name: str, now: datetime) -> datetime:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from durable_django.domain.event import Actor, ActorKind
+from durable_django.domain.limit import Limit
 from durable_django.domain.schedule import TickKind, TickOutcome
 from durable_django.exceptions import (
     ScheduleError,
@@ -116,6 +117,15 @@ class TestTrigger:
             world.requester.trigger("hourly")
 
         assert caught.value.field == "input"
+
+    def test_options_that_fit_no_more_are_the_schedules_fault_too(self, world: World):
+        world.create(overlap="queue")
+        world.define("nothing", lambda ctx: None, limit=Limit(1))
+
+        with pytest.raises(ScheduleError, match="under two limits") as caught:
+            world.requester.trigger("hourly")
+
+        assert caught.value.field == "workflow"
 
     def test_what_is_not_there_is_an_error(self, world: World):
         with pytest.raises(ScheduleNotFoundError):
