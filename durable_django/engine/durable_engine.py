@@ -9,7 +9,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,7 @@ from durable_django.codecs.tagged_json import TaggedJsonCodec
 from durable_django.domain.claim import Claim
 from durable_django.domain.definition import WorkflowDefinition
 from durable_django.domain.event import CODE, Actor
-from durable_django.domain.execution import Execution, NewExecution
+from durable_django.domain.execution import Execution
 from durable_django.domain.identifiers import check_queue
 from durable_django.domain.retry_policy import RetryPolicy
 from durable_django.domain.signal import Signal
@@ -32,6 +32,7 @@ from durable_django.engine.branch_crew import BranchCrew
 from durable_django.engine.broadcasting import Broadcasts
 from durable_django.engine.error_recorder import ErrorRecorder
 from durable_django.engine.execution_handle import ExecutionHandle
+from durable_django.engine.execution_starter import ExecutionStarter
 from durable_django.engine.execution_watcher import ExecutionWatcher
 from durable_django.engine.family_runner import FamilyRunner
 from durable_django.engine.lease_keeper import LeaseKeeper
@@ -39,23 +40,13 @@ from durable_django.engine.mismatch_policy import MismatchPolicy, mismatch_polic
 from durable_django.engine.notifier import Notifier
 from durable_django.engine.recovery_scanner import RecoveryReport, RecoveryScanner
 from durable_django.engine.registry import Registry, default_registry
-from durable_django.engine.same_start import check_same_start
 from durable_django.engine.serialization import Payloads
 from durable_django.engine.slice_outcome import SliceLimits, SliceOutcome
 from durable_django.engine.slice_runner import SliceRunner
 from durable_django.engine.slice_state import SliceNeeds
-from durable_django.engine.starting import (
-    bind_input,
-    new_execution,
-    plain_subject,
-)
-from durable_django.engine.workflow_function import StartOptions, StartRequest
-from durable_django.exceptions import (
-    ConfigurationError,
-    DefinitionError,
-    DurableCallError,
-    DurableError,
-)
+from durable_django.engine.starting import bind_input, plain_subject
+from durable_django.engine.workflow_function import StartOptions
+from durable_django.exceptions import ConfigurationError, DurableCallError, DurableError
 from durable_django.ports.checkpoint_store import CheckpointStore, LeaseLost
 from durable_django.ports.clock import Clock
 from durable_django.ports.codec import Codec
@@ -126,7 +117,9 @@ class DurableEngine:
         )
         #: What is told to all who wait for it.
         self.broadcasts = Broadcasts(store, self.payloads, self._wake)
-        self._subject_of = subject_of
+        self._starter = ExecutionStarter(
+            store, self.payloads, self.clock, wake=self._wake, subject_of=subject_of
+        )
         self._watcher = ExecutionWatcher(store, self.clock, self.payloads, transaction_depth)
         self.leases = LeaseKeeper(
             store,
@@ -147,7 +140,7 @@ class DurableEngine:
             undo_retry=self._options.undo_retry,
             branches=self._branches,
             wake=self._wake,
-            plan_child=self._plan_child,
+            plan_child=self._starter.plan_child,
             max_depth=self._options.max_child_depth,
         )
         self._slices = SliceRunner(
@@ -197,29 +190,8 @@ class DurableEngine:
         self, definition: WorkflowDefinition, inputs: list[Any], options: StartOptions
     ) -> list[ExecutionHandle[Any]]:
         self._check_alive()
-        options = replace(options, subject=self._subject_of(options.subject))
-        now = self.store.now() if _is_timed(definition, options) else self.clock.now()
-        new = [new_execution(definition, given, options, self.payloads, now) for given in inputs]
-        rows = self.store.insert_executions(new)
-        for wanted, (row, is_new) in zip(new, rows, strict=True):
-            if not is_new:
-                check_same_start(row, wanted, self.payloads)
-        if new and new[0].start_at is None and new[0].guarantee is Guarantee.BACKGROUND:
-            self._wake(new[0].queue)
+        rows = self._starter.start(definition, inputs, options)
         return [ExecutionHandle(self, row, is_new=is_new) for row, is_new in rows]
-
-    def _plan_child(
-        self, target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> NewExecution:
-        """Return what starts a workflow, or one with options, as a child of another execution."""
-        if not isinstance(target, StartRequest):
-            raise DefinitionError(f"A child is a workflow (made by @workflow), not {target!r:.60}.")
-        definition, options = target.parts
-        options = replace(options, subject=self._subject_of(options.subject))
-        given = bind_input(definition, args, kwargs)
-        now = self.store.now() if _is_timed(definition, options) else self.clock.now()
-        planned = new_execution(definition, given, options, self.payloads, now)
-        return replace(planned, guarantee=Guarantee.BACKGROUND)
 
     # --- running here ---
 
@@ -457,8 +429,3 @@ class DurableEngine:
     def _wake(self, queue: str) -> None:
         if self._dispatcher is not None:
             self._dispatcher.wake(queue)
-
-
-def _is_timed(definition: WorkflowDefinition, options: StartOptions) -> bool:
-    """Say whether the start needs the store's own clock: only what is reckoned from now does."""
-    return options.delay is not None or (options.ttl or definition.ttl) is not None
