@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from hashlib import sha256
@@ -19,6 +19,8 @@ from durable_django.api.http.problems import PRECONDITION_FAILED, ProblemError
 from durable_django.conf import settings
 from durable_django.control.actions import allowed_actions
 from durable_django.control.family import sum_up_children
+from durable_django.control.human_tasks.people import person_of
+from durable_django.control.human_tasks.visibility import visible_tasks
 from durable_django.control.permissions import Permission, allows
 from durable_django.control.scope import find_visible
 from durable_django.control.versioning import version_of
@@ -43,11 +45,14 @@ _FROM_OUTSIDE = frozenset(
 _LENGTH = 32
 
 
-def tag_of(request: Request, execution: WorkflowExecution, *, with_children: bool = False) -> str:
+def tag_of(
+    request: Request, execution: WorkflowExecution, *, included: Collection[str] = ()
+) -> str:
     """Return the entity tag of an execution as this user sees it, with its quotes; one query.
 
     Strong: it changes with whatever is stored of the execution, and with what the user may see of
-    it and do to it; with one query more, also with its children.
+    it and do to it; with a query more, or a few, also with its `children` or its human `tasks`, if
+    these are `included`.
     """
     sees = allows(request.user, Permission.PAYLOADS)
     facts: tuple[Any, ...] = (
@@ -55,9 +60,19 @@ def tag_of(request: Request, execution: WorkflowExecution, *, with_children: boo
         sees,
         allowed_actions(request.user, execution),
     )
-    if with_children:
+    if "children" in included:
         facts = (*facts, sum_up_children(request.user, execution.pk))
+    if "tasks" in included:
+        facts = (*facts, *_sum_up_tasks(request, execution.pk))
     return f'"{sha256(repr(facts).encode()).hexdigest()[:_LENGTH]}"'
+
+
+def _sum_up_tasks(request: Request, execution_id: UUID) -> tuple[Any, ...]:
+    """Return what their telling depends on besides their rows, whose changes are events."""
+    person = person_of(request.user)
+    due = visible_tasks(request.user, person).filter(execution_id=execution_id, is_active=True)
+    overdue = due.filter(due_at__lte=engine().store.now()).count()
+    return sorted(person.groups), person.sees_all, person.completes, person.reassigns, overdue
 
 
 def is_known(request: Request, tag: str) -> bool:

@@ -141,8 +141,7 @@ class ExecutionView(DurableView):
     def _look(self, request: Request, execution_id: str) -> tuple[WorkflowExecution, str]:
         def look() -> tuple[WorkflowExecution, str]:
             execution = load_visible(request, execution_id)
-            includes_children = "children" in self.query["include"]
-            return execution, tag_of(request, execution, with_children=includes_children)
+            return execution, tag_of(request, execution, included=self.query["include"])
 
         if not self.query["wait"]:
             return look()
