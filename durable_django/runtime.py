@@ -24,7 +24,7 @@ from durable_django.engine.durable_engine import DurableEngine, EngineOptions
 from durable_django.engine.mismatch_policy import MismatchPolicy
 from durable_django.engine.serialization import Payloads
 from durable_django.engine.slice_outcome import SliceLimits
-from durable_django.engine.workflow_function import engine_slot
+from durable_django.engine.start_request import engine_slot
 from durable_django.ports.checkpoint_store import CheckpointStore
 from durable_django.ports.clock import Clock
 from durable_django.ports.codec import Codec

@@ -11,7 +11,7 @@ from django.apps import apps
 from django.core.checks.registry import registry as check_registry
 
 from durable_django import runtime
-from durable_django.engine.workflow_function import engine_slot
+from durable_django.engine.start_request import engine_slot
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -20,7 +20,8 @@ from durable_django import WorkflowContext, queues, runtime, schedules
 from durable_django.domain.event import Actor, ActorKind
 from durable_django.domain.task_form import Approval, Choice, Text
 from durable_django.engine.registry import default_registry
-from durable_django.engine.workflow_function import StartOptions, workflow
+from durable_django.engine.start_request import StartOptions
+from durable_django.engine.workflow_function import workflow
 from durable_django.exceptions import Terminal
 from durable_django.models import (
     HumanTask,

@@ -21,7 +21,7 @@ from durable_django.control.permissions import Permission, allows
 from durable_django.domain.definition import WorkflowDefinition
 from durable_django.domain.status import Guarantee, OnConflict
 from durable_django.engine.execution_handle import ExecutionHandle
-from durable_django.engine.workflow_function import StartOptions
+from durable_django.engine.start_request import StartOptions
 from durable_django.exceptions import ExecutionKeyConflictError
 from durable_django.models import WorkflowExecution
 from durable_django.runtime import engine

@@ -21,7 +21,7 @@ from durable_django.domain.status import ExecutionStatus
 from durable_django.engine.acting import UNCHANGED
 from durable_django.engine.execution_handle import ExecutionHandle
 from durable_django.engine.forking import ForkPlan
-from durable_django.engine.workflow_function import StartOptions
+from durable_django.engine.start_request import StartOptions
 from durable_django.exceptions import DurableError, TimerNotFoundError
 from durable_django.runtime import engine
 

@@ -26,7 +26,7 @@ from durable_django.domain.event import MAX_REASON_LENGTH, Actor
 from durable_django.domain.identifiers import check_name, new_id
 from durable_django.domain.status import BulkStatus, ExecutionStatus
 from durable_django.engine.execution_handle import ExecutionHandle
-from durable_django.engine.workflow_function import StartOptions
+from durable_django.engine.start_request import StartOptions
 from durable_django.exceptions import DefinitionError, DurableError
 from durable_django.models import BulkOperation, WorkflowExecution
 from durable_django.runtime import engine

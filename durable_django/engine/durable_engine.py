@@ -44,8 +44,8 @@ from durable_django.engine.serialization import Payloads
 from durable_django.engine.slice_outcome import SliceLimits, SliceOutcome
 from durable_django.engine.slice_runner import SliceRunner
 from durable_django.engine.slice_state import SliceNeeds
+from durable_django.engine.start_request import StartOptions
 from durable_django.engine.starting import bind_input, plain_subject
-from durable_django.engine.workflow_function import StartOptions
 from durable_django.exceptions import ConfigurationError, DurableCallError, DurableError
 from durable_django.ports.checkpoint_store import CheckpointStore, LeaseLost
 from durable_django.ports.clock import Clock

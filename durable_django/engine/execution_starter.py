@@ -12,8 +12,8 @@ from durable_django.domain.execution import Execution, NewExecution
 from durable_django.domain.status import Guarantee
 from durable_django.engine.same_start import check_same_start
 from durable_django.engine.serialization import Payloads
+from durable_django.engine.start_request import StartOptions, StartRequest
 from durable_django.engine.starting import bind_input, new_execution
-from durable_django.engine.workflow_function import StartOptions, StartRequest
 from durable_django.exceptions import DefinitionError
 from durable_django.ports.checkpoint_store import CheckpointStore
 from durable_django.ports.clock import Clock

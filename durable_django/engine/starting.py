@@ -12,7 +12,7 @@ from durable_django.domain.identifiers import check_key, check_queue, new_id
 from durable_django.domain.limit import Limit, line_key
 from durable_django.domain.status import OnConflict
 from durable_django.engine.serialization import Payloads
-from durable_django.engine.workflow_function import StartOptions
+from durable_django.engine.start_request import StartOptions
 from durable_django.exceptions import DefinitionError
 
 MAX_PRIORITY = 1000

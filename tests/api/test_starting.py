@@ -8,7 +8,7 @@ import pytest
 from django.test import override_settings
 
 from durable_django.control.permissions import Permission
-from durable_django.engine.workflow_function import StartOptions
+from durable_django.engine.start_request import StartOptions
 from durable_django.models import ExecutionEvent, WorkflowExecution
 from durable_django.runtime import engine
 from durable_django.testing.driver import DurableDriver

@@ -11,7 +11,8 @@ from durable_django import Terminal, WorkflowContext
 from durable_django.engine.awaitables import Event, Signal, Timer
 from durable_django.engine.durable_engine import DurableEngine
 from durable_django.engine.registry import Registry
-from durable_django.engine.workflow_function import StartOptions, workflow
+from durable_django.engine.start_request import StartOptions
+from durable_django.engine.workflow_function import workflow
 
 DAY = timedelta(days=1)
 ITEMS = 250

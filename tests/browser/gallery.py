@@ -21,7 +21,7 @@ from durable_django.domain.event import Actor, ActorKind
 from durable_django.domain.task_form import Approval
 from durable_django.engine.durable_engine import DurableEngine, EngineOptions
 from durable_django.engine.registry import Registry
-from durable_django.engine.workflow_function import StartOptions
+from durable_django.engine.start_request import StartOptions
 from durable_django.models import HumanTask, Schedule
 from tests.browser.task_forms import RefundForm
 

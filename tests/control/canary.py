@@ -21,7 +21,8 @@ import pytest
 
 from durable_django import RetryPolicy, Terminal, client
 from durable_django.engine.registry import default_registry
-from durable_django.engine.workflow_function import StartOptions, workflow
+from durable_django.engine.start_request import StartOptions
+from durable_django.engine.workflow_function import workflow
 from durable_django.testing.driver import DurableDriver
 
 CANARY = "SECRET-CANARY-7f3a"

@@ -28,7 +28,8 @@ from durable_django.domain.timer import Timer
 from durable_django.engine.branches import BranchStatus
 from durable_django.engine.group_record import GroupRecord, write_record
 from durable_django.engine.registry import Registry
-from durable_django.engine.workflow_function import engine_slot, workflow
+from durable_django.engine.start_request import engine_slot
+from durable_django.engine.workflow_function import workflow
 from durable_django.stores.memory import InMemoryCheckpointStore
 from durable_django.testing import make_checkpoint, make_error, make_execution
 from durable_django.testing.driver import DurableDriver, build_test_engine

@@ -20,7 +20,8 @@ from durable_django.control.permissions import Permission, allows
 from durable_django.control.scope import find_visible, visible_executions
 from durable_django.domain.identifiers import new_id
 from durable_django.engine.registry import default_registry
-from durable_django.engine.workflow_function import StartOptions, workflow
+from durable_django.engine.start_request import StartOptions
+from durable_django.engine.workflow_function import workflow
 from durable_django.exceptions import ExecutionNotFoundError, InvalidTransitionError
 from durable_django.models import ExecutionEvent, WorkflowExecution
 from durable_django.testing.driver import DurableDriver

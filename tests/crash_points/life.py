@@ -19,7 +19,7 @@ from durable_django import runtime
 from durable_django.engine.action_runner import InlineActionRunner
 from durable_django.engine.current_step import current_step
 from durable_django.engine.durable_engine import DurableEngine, EngineOptions
-from durable_django.engine.workflow_function import StartOptions
+from durable_django.engine.start_request import StartOptions
 from durable_django.exceptions import InvalidTransitionError, TaskOverError, TimerNotFoundError
 from durable_django.stores.orm.store import OrmCheckpointStore
 from durable_django.testing.clock import ManualClock

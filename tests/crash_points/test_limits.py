@@ -14,7 +14,7 @@ from durable_django import Limit, client, runtime, workflow
 from durable_django.domain.limit import line_key
 from durable_django.domain.status import OnConflict
 from durable_django.engine.durable_engine import DurableEngine
-from durable_django.engine.workflow_function import StartOptions
+from durable_django.engine.start_request import StartOptions
 from durable_django.models import (
     ExecutionEvent,
     LimitGroup,

@@ -10,7 +10,8 @@ from durable_django.dispatchers.local import LocalDispatcher
 from durable_django.dispatchers.null import NullDispatcher
 from durable_django.engine.durable_engine import DurableEngine
 from durable_django.engine.registry import Registry
-from durable_django.engine.workflow_function import StartOptions, workflow
+from durable_django.engine.start_request import StartOptions
+from durable_django.engine.workflow_function import workflow
 from durable_django.stores.memory import InMemoryCheckpointStore
 
 WAIT_S = 10

@@ -10,8 +10,8 @@ from durable_django.domain.limit import Limit, line_key
 from durable_django.domain.status import Guarantee, OnConflict
 from durable_django.engine.same_start import check_same_start
 from durable_django.engine.serialization import Payloads
+from durable_django.engine.start_request import StartOptions
 from durable_django.engine.starting import check_options, new_execution
-from durable_django.engine.workflow_function import StartOptions
 from durable_django.exceptions import DefinitionError, ExecutionKeyConflictError, PayloadError
 from durable_django.testing import make_execution, make_new_execution
 

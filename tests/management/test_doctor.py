@@ -16,7 +16,7 @@ from durable_django import client
 from durable_django.domain.heartbeat import Heartbeat
 from durable_django.engine.durable_engine import DurableEngine
 from durable_django.engine.registry import default_registry
-from durable_django.engine.workflow_function import StartOptions
+from durable_django.engine.start_request import StartOptions
 from durable_django.management import diagnosis
 from durable_django.models import WorkerHeartbeat, WorkflowExecution
 from durable_django.stores.orm import health

@@ -9,7 +9,7 @@ import pytest
 from durable_django import Limit, client, queues
 from durable_django.domain.status import QueueMode
 from durable_django.engine.durable_engine import DurableEngine
-from durable_django.engine.workflow_function import StartOptions
+from durable_django.engine.start_request import StartOptions
 from durable_django.management.commands import durable_queue
 from tests.management.conftest import Ran
 

@@ -8,7 +8,7 @@ import pytest
 
 from durable_django import client
 from durable_django.engine.durable_engine import DurableEngine
-from durable_django.engine.workflow_function import StartOptions
+from durable_django.engine.start_request import StartOptions
 from tests.management.conftest import Ran
 
 Run = Callable[..., Ran]

@@ -12,7 +12,7 @@ from django.utils import timezone
 from durable_django import client
 from durable_django.domain.status import ExecutionStatus, Guarantee
 from durable_django.engine.durable_engine import DurableEngine
-from durable_django.engine.workflow_function import StartOptions
+from durable_django.engine.start_request import StartOptions
 from durable_django.models import WorkflowExecution
 from tests.management.conftest import Ran
 

@@ -9,7 +9,8 @@ import pytest
 from durable_django import runtime
 from durable_django.engine.durable_engine import DurableEngine
 from durable_django.engine.registry import Registry
-from durable_django.engine.workflow_function import WorkflowFunction, engine_slot, workflow
+from durable_django.engine.start_request import engine_slot
+from durable_django.engine.workflow_function import WorkflowFunction, workflow
 from durable_django.ports.checkpoint_store import CheckpointStore
 from durable_django.testing import ManualClock
 from durable_django.testing.driver import DurableDriver, build_test_engine

@@ -12,7 +12,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.db import transaction
 
 from durable_django.engine.durable_engine import DurableEngine
-from durable_django.engine.workflow_function import engine_slot
+from durable_django.engine.start_request import engine_slot
 from durable_django.exceptions import DurableCallError, WorkflowFailedError
 from durable_django.stores.memory import InMemoryCheckpointStore
 from tests.scenarios.worlds import memory_only, orm_only

@@ -9,7 +9,7 @@ from asgiref.sync import async_to_sync
 from django.db import transaction
 
 from durable_django import client
-from durable_django.engine.workflow_function import StartOptions
+from durable_django.engine.start_request import StartOptions
 from durable_django.exceptions import ExecutionNotFoundError, InvalidTransitionError
 from tests.scenarios.worlds import orm_only
 

@@ -11,7 +11,7 @@ import pytest
 from durable_django.domain.event import ActorKind, EventType
 from durable_django.domain.identifiers import new_id
 from durable_django.domain.schedule import TickKind, TickOutcome
-from durable_django.engine.workflow_function import StartOptions
+from durable_django.engine.start_request import StartOptions
 from durable_django.scheduling.schedule_keeper import ScheduleKeeper
 from durable_django.testing import make_tick
 from tests.scheduling.conftest import World

@@ -9,7 +9,8 @@ from typing import Any
 from durable_django.domain.claim import Claim
 from durable_django.engine.durable_engine import DurableEngine, EngineOptions
 from durable_django.engine.registry import Registry
-from durable_django.engine.workflow_function import StartOptions, WorkflowFunction, workflow
+from durable_django.engine.start_request import StartOptions
+from durable_django.engine.workflow_function import WorkflowFunction, workflow
 from durable_django.stores.memory import InMemoryCheckpointStore
 from durable_django.testing import ManualClock
 from durable_django.worker.crew import Crew, InlineCrew

@@ -13,8 +13,8 @@ from durable_django.domain.identifiers import (
     check_key,
     check_queue,
 )
+from durable_django.engine.start_request import StartOptions
 from durable_django.engine.starting import MAX_PRIORITY, MAX_TAGS
-from durable_django.engine.workflow_function import StartOptions
 
 _TEXT = {"class": "dw-input", "autocomplete": "off"}
 

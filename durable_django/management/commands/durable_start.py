@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from durable_django import client
 from durable_django.control.inputs.signatures import InputError, coerce_input
 from durable_django.engine.execution_handle import ExecutionHandle
-from durable_django.engine.workflow_function import StartOptions
+from durable_django.engine.start_request import StartOptions
 from durable_django.exceptions import PayloadError, WorkflowCancelledError, WorkflowFailedError
 from durable_django.management.acts import shell_user
 from durable_django.management.console import (

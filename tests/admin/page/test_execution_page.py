@@ -17,7 +17,7 @@ from durable_django import RetryPolicy, WorkflowContext, client, workflow
 from durable_django.admin.page.look import Tab
 from durable_django.domain.event import Actor, ActorKind
 from durable_django.domain.status import ExecutionStatus, WaitKind
-from durable_django.engine.workflow_function import StartOptions
+from durable_django.engine.start_request import StartOptions
 from durable_django.models import (
     StepCheckpoint,
     WorkflowExecution,
