@@ -55,6 +55,7 @@ class QueueStore(Protocol):
     def admit_waiting(self, limit: int) -> list[str]:
         """Admit what is ready under up to `limit` keys that have free places; return its queues.
 
+        The next call goes on with other keys, so that all of them have their turn.
         Housekeeping, to be called every second or so: it admits what became ready by the clock,
         what nobody admitted because the one who should have died, and what a deleted or a lost
         execution made room for. Forgets keys that nothing has any more.

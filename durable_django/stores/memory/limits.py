@@ -54,8 +54,10 @@ class Limits(MemoryTables):
     def admit_waiting(self, limit: int) -> list[str]:
         with self._lock:
             now, queues = self.now(), set()
-            for key in list(self._groups)[:limit]:
-                queues |= self._admit(key, now)
+            for key in sorted(self._groups):
+                admitted = self._admit(key, now) if limit > 0 else set()
+                queues |= admitted
+                limit -= bool(admitted)
             return sorted(queues)
 
     def next_admission(self) -> datetime | None:

@@ -113,23 +113,40 @@ def admit_or_leave(db: Database, keys: Sequence[str]) -> None:
             transaction.on_commit(look_again, using=db.alias, robust=True)
 
 
-def admit_waiting(db: Database, limit: int) -> list[str]:
-    """Keep the promise of the port method of this name."""
-    if not db.fetch(f"SELECT group_key FROM {GROUPS} LIMIT 1", []):
-        return []
+class Admissions:
+    """Admits what ends and starts have left over, some limits at each call, one after the other.
+
+    A limit may have a free place, and in its line only who cannot go: paused, or not ready in a
+    strict line. So each call goes on behind the limits that the one before it looked at.
+    """
+
+    def __init__(self) -> None:
+        self._after = ""
+
+    def admit_waiting(self, db: Database, limit: int) -> list[str]:
+        """Keep the promise of the port method of this name."""
+        if not db.fetch(f"SELECT group_key FROM {GROUPS} LIMIT 1", []):
+            return []
+        keys = _find_free(db, self._after, limit)
+        self._after = keys[-1] if keys and len(keys) == limit else ""
+        queues: set[str] = set()
+        for batch in _batches(keys):
+            queues |= db.transact(partial(_admit, db, batch))[0]
+        forget_unused(db)
+        return sorted(queues)
+
+
+def _find_free(db: Database, after: str, limit: int) -> list[str]:
+    """Return limits that have a free place, and somebody whose time has come."""
     moment = db.moment()
     ready = f"t.order_at <= {moment.plus(_SOON)} AND t.ready_at <= {moment.now}"
     of_group = f"FROM {TICKETS} t WHERE t.group_key = g.group_key AND t.admitted_at IS"
     sql = (
         f"SELECT group_key FROM {GROUPS} g"
-        f" WHERE EXISTS (SELECT 1 {of_group} NULL AND {ready})"
+        f" WHERE group_key > %s AND EXISTS (SELECT 1 {of_group} NULL AND {ready})"
         f" AND max_admitted > (SELECT COUNT(*) {of_group} NOT NULL) ORDER BY group_key LIMIT %s"
     )
-    queues: set[str] = set()
-    for batch in _batches([key for [key] in db.fetch(sql, [limit])]):
-        queues |= db.transact(partial(_admit, db, batch))[0]
-    forget_unused(db)
-    return sorted(queues)
+    return [key for [key] in db.fetch(sql, [after, limit])]
 
 
 def next_admission(db: Database) -> datetime | None:

@@ -27,6 +27,10 @@ class OrmQueueStore:
     def _lines(self) -> Lines:
         return Lines()
 
+    @cached_property
+    def _admissions(self) -> limits.Admissions:
+        return limits.Admissions()
+
     def claim_due(self, queue: str, limit: int, lease: timedelta, owner: str) -> list[Claim]:
         self._db.refuse_open_transaction()
         if self._controls.is_controlled(self._db, queue):
@@ -66,7 +70,7 @@ class OrmQueueStore:
         return work_queues.measure_queues(self._db, names, with_others=with_others)
 
     def admit_waiting(self, limit: int) -> list[str]:
-        return limits.admit_waiting(self._db, limit)
+        return self._admissions.admit_waiting(self._db, limit)
 
     def next_admission(self) -> datetime | None:
         return limits.next_admission(self._db)

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from durable_django.domain.execution import Execution
-from durable_django.domain.limit import LimitFigures
+from durable_django.domain.limit import LimitFigures, line_key
 from durable_django.domain.status import ExecutionStatus, ParkReason, WaitKind
 from durable_django.ports.checkpoint_store import CheckpointStore
 from durable_django.testing.clock import ManualClock
@@ -20,6 +20,10 @@ from durable_django.testing.store_contract.limits import (
     is_held_back,
     start_under,
 )
+
+#: Housekeeping comes to the keys in the order of their text.
+LINE_BEFORE = line_key("shop.order", "k")
+BEHIND = "~map/7"
 
 
 class HeldBackContract:
@@ -83,6 +87,24 @@ class HeldBackContract:
 
         assert status_of(store, paused) is ExecutionStatus.PAUSED
         assert is_due(store, next_one)
+
+    def test_limits_where_nobody_can_go_are_in_no_other_s_way(
+        self, store: CheckpointStore, clock: ManualClock, first: UUID
+    ) -> None:
+        paused, cancelled = start_under(store), start_under(store)
+        store.request_pause(paused)
+        store.request_cancel(cancelled, "customer", compensates=True)
+        later = start_under(store, key=LINE_BEFORE, start_at=clock.now() + 2 * HOUR)
+        behind = start_under(store, key=LINE_BEFORE)
+        end(store, claim(store, first), ExecutionStatus.COMPLETED)
+        ready = start_under(store, key=BEHIND, start_at=clock.now() + HOUR)
+        clock.advance(HOUR)
+
+        # Each has a place that is free, and somebody whose time has come.
+        admitted = [store.admit_waiting(1) for _ in range(3)]
+
+        assert ["default"] in admitted
+        assert due_of(store, [ready, later, behind]) == [True, False, False]
 
     def test_a_resume_does_not_lead_past_the_limit(
         self, store: CheckpointStore, first: UUID
