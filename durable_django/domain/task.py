@@ -102,8 +102,9 @@ class Task:
     escalated_at: datetime | None = None
     #: The answer, encoded.
     data: str | None = None
+    #: What they said who completed it, or why it was cancelled.
     comment: str = ""
-    #: Who completed or cancelled it.
+    #: Who completed or cancelled it; None: it was withdrawn with its execution, or by it.
     actor: Actor | None = None
     created_at: datetime
     claimed_at: datetime | None = None

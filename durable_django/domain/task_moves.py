@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from durable_django.domain.event import MAX_REASON_LENGTH, Actor, EventType, NewEvent
 from durable_django.domain.principals import principal_of
-from durable_django.domain.status import TaskStatus
+from durable_django.domain.status import ExecutionStatus, TaskStatus
 from durable_django.domain.task import NewTask, Principal, PrincipalKind, Task
 from durable_django.exceptions import (
     DefinitionError,
@@ -20,6 +20,8 @@ from durable_django.exceptions import (
     TaskOverError,
 )
 
+#: Why a task is withdrawn by an execution that goes on.
+NOT_NEEDED = "Its execution goes on without it."
 _FOUR_EYES = "the four-eyes rule excludes them"
 
 
@@ -142,8 +144,21 @@ def completed(task: Task, user: str, data: str, comment: str, actor: Actor, now:
     return _over(done, TaskStatus.COMPLETED, now, actor)
 
 
+def why_withdrawn(status: ExecutionStatus, *, is_cancelled: bool, reason: str) -> str:
+    """Return why an execution that ends, or begins to undo its steps, asks nobody any more.
+
+    For people; it stands where the reason of a person who cancels a task does. `reason` is that
+    of who cancelled the execution.
+    """
+    if status is ExecutionStatus.COMPLETED:
+        return "Its execution completed without it."
+    if not is_cancelled and status is not ExecutionStatus.CANCELLED:
+        return "Its execution failed."
+    return f"Its execution was cancelled: {reason}" if reason else "Its execution was cancelled."
+
+
 def cancelled(task: Task, actor: Actor | None, reason: str, now: datetime) -> Task:
-    """Return the task as cancelled, by nobody if its execution ended.
+    """Return the task as cancelled; by nobody if its execution ended or needs it no more.
 
     Raises:
         TaskOverError: It is over.

@@ -19,8 +19,8 @@ class TaskStore(Protocol):
     A task is opened by `suspend` or `open_waits`, with the open attempt of the call that asks,
     whose `idempotency_key` is the task's id; at most one is active per execution and key of a
     call: a second one raises `LeaseLost`. It becomes CANCELLED, by nobody, in the transaction in
-    which its execution ends or begins to undo its steps; while the execution is PAUSED or PARKED
-    it stays as it is and may be completed.
+    which its execution ends or begins to undo its steps, or goes on without it, and its comment
+    says which; while the execution is PAUSED or PARKED it stays as it is and may be completed.
 
     Each act of a person writes its event too, and joins the caller's transaction; one that is
     refused writes nothing there and does not spoil it. An act that changes nothing writes no event.

@@ -10,6 +10,7 @@ from uuid import UUID
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.claim import Claim
 from durable_django.domain.event import CODE, Actor, ActorKind, EventType, NewEvent
+from durable_django.domain.execution import Execution
 from durable_django.domain.identifiers import is_or_is_in
 from durable_django.domain.status import (
     CheckpointStatus,
@@ -20,6 +21,7 @@ from durable_django.domain.status import (
 )
 from durable_django.domain.task import NewTask, Principal, Task
 from durable_django.domain.task_moves import (
+    NOT_NEEDED,
     assigned,
     cancelled,
     claimed,
@@ -30,6 +32,7 @@ from durable_django.domain.task_moves import (
     opened,
     released,
     reminded,
+    why_withdrawn,
 )
 from durable_django.domain.wait import Suspension
 from durable_django.exceptions import TaskNotFoundError, TaskOverError
@@ -62,9 +65,10 @@ class HumanTasks(MemoryTables):
         self, record: Record, now: datetime, keys: Collection[str] | None = None
     ) -> None:
         """Cancel the active tasks of these calls, and of those inside them (None: of all)."""
+        why = NOT_NEEDED if keys is not None else _why_withdrawn(record.execution)
         for task in _active(record):
             if keys is None or is_or_is_in(task.key, keys):
-                record.tasks[task.id] = cancelled(task, None, "", now)
+                record.tasks[task.id] = cancelled(task, None, why, now)
 
     # --- what people do ---
 
@@ -191,6 +195,13 @@ class HumanTasks(MemoryTables):
             if task_id in record.tasks:
                 return record
         raise TaskNotFoundError(task_id)
+
+
+def _why_withdrawn(execution: Execution) -> str:
+    is_cancelled = execution.cancel_requested_at is not None
+    return why_withdrawn(
+        execution.status, is_cancelled=is_cancelled, reason=execution.cancel_reason
+    )
 
 
 def _active(record: Record, key: str | None = None) -> list[Task]:

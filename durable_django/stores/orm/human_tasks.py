@@ -16,12 +16,24 @@ from django.db.models import QuerySet
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.claim import Claim
 from durable_django.domain.event import Actor, ActorKind, EventType
-from durable_django.domain.status import Interrupt
+from durable_django.domain.status import ExecutionStatus, Interrupt
 from durable_django.domain.task import NewTask, Task
-from durable_django.domain.task_moves import escalated, event_of, opened, reminded
+from durable_django.domain.task_moves import (
+    NOT_NEEDED,
+    escalated,
+    event_of,
+    opened,
+    reminded,
+    why_withdrawn,
+)
 from durable_django.domain.wait import Suspension
 from durable_django.exceptions import TaskNotFoundError
-from durable_django.models import HumanTask, HumanTaskCandidate, WorkflowTimer
+from durable_django.models import (
+    HumanTask,
+    HumanTaskCandidate,
+    WorkflowExecution,
+    WorkflowTimer,
+)
 from durable_django.ports.checkpoint_store import LeaseLost
 from durable_django.stores.orm.checkpoint_rows import close_intent, insert_intent
 from durable_django.stores.orm.database import Database, Moment
@@ -70,14 +82,15 @@ def cancel_open(
 ) -> None:
     """Cancel the active tasks of these calls, and of those inside them (None: of all).
 
-    In the caller's transaction.
+    In the caller's transaction, in which the execution's row says already how it ends.
     """
+    why = NOT_NEEDED if keys is not None else _why_withdrawn(db, execution_id)
     sql = (
         f"UPDATE {_TASKS} SET status = 'cancelled', is_active = NULL, remind_at = NULL,"
-        f" escalate_at = NULL, finished_at = {moment.now}, updated_at = {moment.now}"
+        f" escalate_at = NULL, comment = %s, finished_at = {moment.now}, updated_at = {moment.now}"
         f" WHERE execution_id = %s AND is_active"
     )
-    params: list[Any] = [db.uuid(execution_id)]
+    params: list[Any] = [why, db.uuid(execution_id)]
     if keys is not None:
         inside = [f"{key}/" for key in keys]
         conditions = [f"call_key IN ({', '.join(['%s'] * len(keys)) or 'NULL'})"]
@@ -85,6 +98,16 @@ def cancel_open(
         sql += f" AND ({' OR '.join(conditions)})"
         params += [*keys, *inside]
     db.execute(sql, params)
+
+
+def _why_withdrawn(db: Database, execution_id: UUID) -> str:
+    rows = WorkflowExecution.objects.using(db.alias).filter(pk=execution_id)
+    status, cancelled_at, reason = rows.values_list(
+        "status", "cancel_requested_at", "cancel_reason"
+    ).get()
+    return why_withdrawn(
+        ExecutionStatus(status), is_cancelled=cancelled_at is not None, reason=reason
+    )
 
 
 # --- reading ---

@@ -48,6 +48,12 @@ ENDS = {
         held, ExecutionStatus.FAILED, make_error()
     ),
 }
+SAID = {
+    "completed": "completed without it",
+    "failed": "failed",
+    "cancelled": "was cancelled",
+    "compensating": "failed",
+}
 
 
 class HumanTasksContract:
@@ -207,6 +213,7 @@ class HumanTasksContract:
         over = store.load_task(task.id)
         assert (over.status, over.actor, over.remind_at) == (TaskStatus.CANCELLED, None, None)
         assert over.finished_at == clock.now()
+        assert over.comment == f"Its execution {SAID[end]}."
         with pytest.raises(TaskOverError, match="with its execution"):
             store.complete_task(task.id, "alice", "1")
 
@@ -267,6 +274,7 @@ class HumanTasksContract:
 
         states = {task.name: task.status for task in store.list_tasks(held.execution_id)}
         assert states == {"lost": TaskStatus.CANCELLED, "kept": TaskStatus.OPEN}
+        assert store.list_tasks(held.execution_id)[0].comment == "Its execution goes on without it."
 
     @pytest.mark.parametrize("is_early", [False, True], ids=["with_the_wait", "before_it"])
     def test_a_retry_has_a_new_task_with_a_timeout_of_its_own(
