@@ -18,11 +18,12 @@ from durable_django.domain.event import CODE, Actor, Event
 from durable_django.domain.execution import Execution
 from durable_django.domain.signal import Signal
 from durable_django.domain.status import ExecutionStatus
+from durable_django.domain.task import Task
 from durable_django.engine.acting import UNCHANGED
 from durable_django.engine.execution_handle import ExecutionHandle
 from durable_django.engine.forking import ForkPlan
 from durable_django.engine.recovery_scanner import RecoveryReport
-from durable_django.engine.workflow_function import StartOptions
+from durable_django.engine.start_request import StartOptions
 from durable_django.exceptions import ExecutionNotFoundError
 from durable_django.runtime import engine, schedule_keeper
 
@@ -142,6 +143,14 @@ def list_children(
     return engine().store.list_children(
         to_id(execution_id), after=None if after is None else to_id(after), limit=limit
     )
+
+
+def list_tasks(execution_id: ExecutionId) -> list[Task]:
+    """Return what the execution asked of people, over or not, in the order in which it asked.
+
+    To claim or complete one as a user: `durable_django.control.human_tasks`.
+    """
+    return engine().store.list_tasks(to_id(execution_id))
 
 
 def cancel(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
+from durable_django import client
 from durable_django.control import human_tasks
 from durable_django.control.human_tasks.inbox import Inbox, Tab
 from durable_django.control.human_tasks.showing import build_page
@@ -49,16 +50,19 @@ def test_the_answer_reaches_the_workflow_with_its_types(
     store: DurableDriver, refund: Any, eva: User
 ) -> None:
     execution = store.start(refund, "bob")
-    [row] = Inbox(eva).list(Tab.GROUPS)
+    [asked] = client.list_tasks(str(execution.id))
 
-    human_tasks.claim(row.pk, user=eva)
+    human_tasks.claim(asked.id, user=eva)
     human_tasks.complete(
-        row.pk, {"amount": "9.90", "reason": "late"}, user=eva, comment="as agreed"
+        asked.id, {"amount": "9.90", "reason": "late"}, user=eva, comment="as agreed"
     )
     store.drain()
 
     assert store.result(execution.refresh()) == [Decimal("9.90"), "eva", "as agreed"]
     assert Inbox(eva).count()[Tab.DONE] == 1
+    assert [(one.name, one.assignee) for one in client.list_tasks(execution.id)] == [
+        ("approve", "eva")
+    ]
 
 
 def test_a_link_lets_it_go_on_too(store: DurableDriver, refund: Any, eva: User) -> None:
@@ -75,9 +79,10 @@ def test_a_link_lets_it_go_on_too(store: DurableDriver, refund: Any, eva: User) 
 def test_who_asked_is_not_who_approves(store: DurableDriver, refund: Any, eva: User) -> None:
     store.start(refund, "eva")
 
-    [row] = Inbox(eva).list(Tab.GROUPS)
+    [row] = Inbox(eva).list(Tab.ALL)
 
     assert row.not_by == ["eva"]
+    assert not Inbox(eva).list(Tab.GROUPS)
     with pytest.raises(human_tasks.FourEyesError):
         human_tasks.claim(row.pk, user=eva)
 
