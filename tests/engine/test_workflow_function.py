@@ -10,12 +10,8 @@ from durable_django.domain.limit import Limit
 from durable_django.domain.recurrence import Recurrence
 from durable_django.domain.status import Guarantee
 from durable_django.engine.registry import Registry
-from durable_django.engine.workflow_function import (
-    EngineSlot,
-    StartOptions,
-    StartRequest,
-    workflow,
-)
+from durable_django.engine.start_request import EngineSlot, StartOptions, StartRequest
+from durable_django.engine.workflow_function import workflow
 from durable_django.exceptions import ConfigurationError, DefinitionError
 
 
