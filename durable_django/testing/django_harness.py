@@ -9,6 +9,7 @@ from django.db import transaction
 
 from durable_django import runtime
 from durable_django.conf import settings
+from durable_django.control.human_tasks.forms import check_answer
 from durable_django.engine.action_runner import InlineActionRunner
 from durable_django.engine.durable_engine import DurableEngine, EngineOptions
 from durable_django.ports.checkpoint_store import CheckpointStore
@@ -26,7 +27,9 @@ def durable_harness() -> Iterator[DurableDriver]:
     """
     former = runtime.use_engine(None)
     try:
-        yield DurableDriver(_build, _new_store, runtime.use_engine, _rolled_back, _new_schedules)
+        yield DurableDriver(
+            _build, _new_store, runtime.use_engine, _rolled_back, _new_schedules, check_answer
+        )
     finally:
         runtime.use_engine(former)
 

@@ -5,30 +5,29 @@ Everything runs in the test's own thread and transaction, on virtual time: a mon
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.event import Actor, ActorKind
-from durable_django.domain.status import CheckpointKind, CheckpointStatus, ExecutionStatus
+from durable_django.domain.status import CheckpointKind, CheckpointStatus
 from durable_django.domain.task import Task
 from durable_django.domain.task_form import TaskForm
 from durable_django.engine.action_runner import InlineActionRunner
 from durable_django.engine.durable_engine import DurableEngine, EngineOptions
 from durable_django.engine.execution_handle import ExecutionHandle
+from durable_django.engine.start_request import StartRequest
 from durable_django.engine.task_answers import encode_data
-from durable_django.engine.workflow_function import StartRequest
 from durable_django.ports.checkpoint_store import CheckpointStore
 from durable_django.ports.schedule_store import ScheduleStore
 from durable_django.scheduling.schedule_keeper import ScheduleKeeper
 from durable_django.stores.memory.schedules import InMemoryScheduleStore
 from durable_django.testing.clock import ManualClock
 from durable_django.testing.crash import CrashingStore, CrashPoint, SimulatedCrash
+from durable_django.testing.ends import End, end_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,17 +35,15 @@ R = TypeVar("R")
 LEASE = timedelta(seconds=30)
 #: More slices than this without the clock moving: something makes work for ever.
 MAX_SLICES = 10_000
-_UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 
 
-@dataclass(frozen=True, slots=True)
-class End:
-    """How an execution of a scenario ended, for comparing a crashed run with an uncrashed one."""
+def check_fields(task: Task, data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the answer if it fits the task's fields; a Django form is only known to Django.
 
-    status: ExecutionStatus
-    output: str | None
-    error: str | None
-    same: Any
+    Raises:
+        FieldErrors: It does not fit.
+    """
+    return data if task.form else TaskForm.from_json(task.fields).clean(data)
 
 
 class DurableDriver:
@@ -59,12 +56,14 @@ class DurableDriver:
         use: Callable[[DurableEngine], object] = lambda _: None,
         isolate: Callable[[], AbstractContextManager[object]] = nullcontext,
         new_schedules: Callable[[CheckpointStore], ScheduleStore] = InMemoryScheduleStore,
+        check_answer: Callable[[Task, Mapping[str, Any]], Mapping[str, Any]] = check_fields,
     ) -> None:
         self._build = build
         self._new_store = new_store
         self._use = use
         self._isolate = isolate
         self._new_schedules = new_schedules
+        self._check_answer = check_answer
         self.crashes = 0
         self._reset(None)
 
@@ -136,18 +135,19 @@ class DurableDriver:
     ) -> None:
         """Answer the execution's open task of this name (or key), and advance what that wakes.
 
-        Fields are checked as they are in the inbox; a Django form is not: give the cleaned data.
+        The answer passes the task's fields or form, as in the inbox; without Django's harness, a
+        form's cleaned data are given. Who is a candidate is not looked at.
 
         Args:
             execution: Whose task it is.
             name: What the workflow asks.
-            data: The answer, by the names of the fields.
+            data: Values by the names of the fields.
             by: The user who answers; by default who has the task, or `tester`.
             comment: What they say beside it.
 
         Raises:
             LookupError: It asks nothing by that name now.
-            FieldErrors: The answer does not fit the fields.
+            FieldErrors: The answer does not fit the fields or the form.
             TaskForbiddenError: The task is another user's, or the four-eyes rule excludes `by`.
         """
         open_tasks = [task for task in self.tasks(execution) if task.status.is_active]
@@ -155,9 +155,9 @@ class DurableDriver:
         if task is None:
             listed = ", ".join(task.key for task in open_tasks) or "nothing"
             raise LookupError(f"It asks nothing named {name!r} now. It asks: {listed}.")
-        answer = data or {} if task.form else TaskForm.from_json(task.fields).clean(data or {})
-        text = encode_data(self.engine.payloads, task.name, answer)
+        answer = dict(self._check_answer(task, data or {}))
         user = by or task.assignee or "tester"
+        text = encode_data(self.engine.payloads, task.name, answer, by=user, comment=comment)
         actor = Actor(kind=ActorKind.USER, id=user, name=user)
         self.store.complete_task(task.id, user, text, comment, actor)
         self._settle(execution)
@@ -166,7 +166,8 @@ class DurableDriver:
         """Let time pass, stopping at every alarm on the way: `advance(hours=24)`.
 
         Schedules tick too, if there are any: `durable_django.schedules.create(…)`, or
-        `durable.schedules.sync()` for those that the code defines. A handle must be refreshed afterwards to show where its execution stands.
+        `durable.schedules.sync()` for those that the code defines. A handle must be refreshed
+        afterwards to show where its execution stands.
         """
         end = self.clock.now() + by + timedelta(**units)
         self.drain()
@@ -264,20 +265,7 @@ class DurableDriver:
         with self._isolate():
             self._reset(point)
             execution = scenario(self).refresh().execution
-            output, error = (
-                text and self._without_ids(text, execution.id)
-                for text in (execution.output, execution.error)
-            )
-            end = End(execution.status, output, error, same())
-            return end, list(self._crashing.writes)
-
-    def _without_ids(self, text: str, own_id: UUID) -> str:
-        """Return it with names in the place of ids, which depend on when they were made."""
-        ids = {UUID(found) for found in _UUID.findall(text)} - {own_id}
-        text = text.replace(str(own_id), "<id>")
-        for key, execution in self.store.find_executions(ids).items():
-            text = text.replace(str(key), f"<{execution.parent_key}>")
-        return text
+            return end_of(execution, self.store, same()), list(self._crashing.writes)
 
     def _settle(self, execution: ExecutionHandle[Any] | UUID) -> None:
         self.drain()

@@ -33,7 +33,7 @@ from example_project.simulation.people import make_people
 from tests.examples.conftest import Break
 
 SMALL, MIDDLE, LARGE = 5_000, 40_000, 250_000
-YES, NO = {"approved": True, "reason": ""}, {"approved": False, "reason": "no receipt"}
+YES, NO = {"approved": "yes", "reason": ""}, {"approved": "no", "reason": "no receipt"}
 
 
 @pytest.fixture
@@ -486,10 +486,10 @@ class TestMonthlyReport:
 
 class TestReviewForm:
     def test_reason_is_not_needed_for_an_approval(self) -> None:
-        form = ReviewForm({"approved": "yes", "reason": ""})
+        form = ReviewForm(YES)
 
         assert form.is_valid()
-        assert form.cleaned_data == YES
+        assert form.cleaned_data == {"approved": True, "reason": ""}
 
     @pytest.mark.parametrize("reason", ["", "  "])
     def test_rejection_needs_one(self, reason: str) -> None:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from django import forms
 
 from durable_django.engine.registry import Registry
 from durable_django.engine.workflow_function import workflow
+from durable_django.exceptions import FieldErrors
 from durable_django.scheduling.schedule_editor import ScheduleEditor
 from durable_django.testing import DurableDriver, InMemoryCheckpointStore, build_test_engine
 
@@ -74,3 +77,34 @@ class TestSchedules:
         driver.advance(days=365)
 
         assert driver.store.list_executions() == []
+
+
+class RefundForm(forms.Form):
+    amount = forms.DecimalField(max_value=1000)
+    reason = forms.CharField(required=False)
+
+
+@workflow(name="testing.refund")
+def refund(ctx: Any) -> list[Any]:
+    answer = ctx.ask("refund", RefundForm)
+    return [answer["amount"], answer["reason"], answer.by]
+
+
+class TestAnswersToForms:
+    def test_what_the_form_refuses_is_refused(self, durable: DurableDriver):
+        execution = durable.start(refund)
+
+        with pytest.raises(FieldErrors) as caught:
+            durable.complete_task(execution, "refund", {"amount": 5000, "why": "lost"})
+
+        assert set(caught.value.errors) == {"why"}
+        with pytest.raises(FieldErrors, match="less than or equal to 1000"):
+            durable.complete_task(execution, "refund", {"amount": 5000})
+        assert durable.tasks(execution)[0].status.is_active
+
+    def test_the_workflow_gets_what_the_form_makes_of_it(self, durable: DurableDriver):
+        execution = durable.start(refund)
+
+        durable.complete_task(execution, "refund", {"amount": "9.90"}, by="bob")
+
+        assert durable.result(execution) == [Decimal("9.90"), "", "bob"]
