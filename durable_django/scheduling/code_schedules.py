@@ -2,7 +2,9 @@
 
 A row per scheduled workflow, under the workflow's name; of several versions the highest that has a
 schedule counts, and whichever is the highest then is started. People may disable and enable such
-a schedule, which stays as they left it.
+a schedule, which stays as they left it. One whose workflow nobody knows when it ticks is disabled
+by that tick, and enabled again by the first process that defines it: a deployment was taken back,
+and comes once more.
 
 While two deployments run side by side, each writes its own timing now and then. A tick is started
 once all the same, and when the older one is gone the newer one's timing stays. A new timing counts
@@ -40,6 +42,7 @@ logger = logging.getLogger(__name__)
 
 _MICROSECOND = timedelta(microseconds=1)
 #: Why a schedule is disabled whose workflow no longer has one; it is enabled if that changes.
+#: Said by a sync that finds the workflow without it, and by a tick that finds no workflow.
 REMOVED_FROM_CODE = "The code no longer defines it."
 #: What the code says of a schedule, beside its input and its anchor.
 _SAID_IN_CODE = (

@@ -16,7 +16,7 @@ from durable_django.domain.recurrence import check_timezone
 from durable_django.domain.schedule import DueSchedule, ScheduleTick, TickOutcome
 from durable_django.engine.durable_engine import DurableEngine
 from durable_django.engine.registry import Registry
-from durable_django.exceptions import ScheduleError, UnknownWorkflowError
+from durable_django.exceptions import ScheduleError
 from durable_django.ports.schedule_store import ScheduleStore
 from durable_django.scheduling.code_schedules import CodeSchedules, SyncReport
 from durable_django.scheduling.tick_recorder import TickRecorder
@@ -71,7 +71,8 @@ class ScheduleKeeper:
         self._engine = engine
         self._store = store
         self._patience = patience
-        self._recorder = TickRecorder(store, TickStarter(engine), transient)
+        self._starter = TickStarter(engine)
+        self._recorder = TickRecorder(store, self._starter, transient)
         self._code = CodeSchedules(engine, store)
         self._resting_until: dict[str, datetime] = {}
 
@@ -114,10 +115,9 @@ class ScheduleKeeper:
     def _is_known(self, due: DueSchedule) -> bool:
         try:
             check_timezone(due.timezone)
-            self._engine.registry.load(due.workflow_name, due.workflow_version)
-        except (ScheduleError, UnknownWorkflowError):
+        except ScheduleError:
             return False
-        return True
+        return self._starter.knows(due.workflow_name, due.workflow_version)
 
     def _run(self, name: str, now: datetime, report: ScheduleReport) -> None:
         try:

@@ -7,9 +7,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from durable_django.domain.schedule import OverlapPolicy, Schedule, ScheduleTick, TickOutcome
+from durable_django.domain.schedule import (
+    OverlapPolicy,
+    Schedule,
+    ScheduleSource,
+    ScheduleTick,
+    TickOutcome,
+)
 from durable_django.exceptions import DurableError, ScheduleError
 from durable_django.ports.schedule_store import ScheduleStore
+from durable_django.scheduling.code_schedules import REMOVED_FROM_CODE
 from durable_django.scheduling.decisions import Decision, decide
 from durable_django.scheduling.tick_starter import TickStarter
 
@@ -123,11 +130,18 @@ class TickRecorder:
         if decision.outcome is TickOutcome.STARTED:
             tick = self._start(schedule, tick)
         schedule = _moved(schedule, decision)
+        if tick.outcome is TickOutcome.FAILED and self._is_lost(schedule):
+            return _disabled(schedule, REMOVED_FROM_CODE), tick
         if tick.outcome is TickOutcome.FAILED:
             return _with_failure(schedule, tick.detail), tick
         if tick.outcome is TickOutcome.STARTED:
             return replace(schedule, consecutive_failures=0), tick
         return schedule, tick
+
+    def _is_lost(self, schedule: Schedule) -> bool:
+        """Say whether the code that defined the schedule has gone, workflow and all."""
+        is_known = self._starter.knows(schedule.workflow_name, schedule.workflow_version)
+        return schedule.source is ScheduleSource.CODE and not is_known
 
     def _start(self, schedule: Schedule, tick: ScheduleTick) -> ScheduleTick:
         supersedes = []

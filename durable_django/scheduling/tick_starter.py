@@ -16,8 +16,12 @@ from durable_django.domain.event import CODE, Actor, ActorKind
 from durable_django.domain.schedule import OverlapPolicy, Schedule
 from durable_django.engine.durable_engine import DurableEngine
 from durable_django.engine.execution_handle import ExecutionHandle
-from durable_django.engine.workflow_function import StartOptions
-from durable_django.exceptions import ExecutionNotFoundError, InvalidTransitionError
+from durable_django.engine.start_request import StartOptions
+from durable_django.exceptions import (
+    ExecutionNotFoundError,
+    InvalidTransitionError,
+    UnknownWorkflowError,
+)
 
 
 class TickStarter:
@@ -69,6 +73,14 @@ class TickStarter:
             return handle
 
         return self._engine.store.transact(start)
+
+    def knows(self, workflow: str, version: int | None) -> bool:
+        """Say whether this process could start this workflow."""
+        try:
+            self._engine.registry.load(workflow, version)
+        except UnknownWorkflowError:
+            return False
+        return True
 
     def input_of(self, schedule: Schedule, tick_at: datetime) -> dict[str, Any]:
         """Return the arguments by name.

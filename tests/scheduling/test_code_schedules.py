@@ -202,6 +202,31 @@ class TestRemovedSchedule:
         assert world.keeper.sync(Registry()) == SyncReport()
         assert world.schedules.load_schedule("nightly").is_enabled
 
+    def test_of_a_workflow_that_nobody_knows_is_disabled_by_its_next_tick(self, world: World):
+        """A deployment was taken back, say, or the workflow has another name now."""
+        sync_with(world, NIGHTLY)
+        world.registry.forget("nightly")
+
+        report = world.run_at(MIDNIGHT + 1.5 * HOUR)
+
+        schedule = world.schedules.load_schedule("nightly")
+        assert report.disabled == ["nightly"]
+        assert (schedule.is_enabled, schedule.next_tick_at) == (False, None)
+        assert schedule.disabled_reason == REMOVED_FROM_CODE
+        assert world.outcomes("nightly") == [("01:30", "failed")]
+
+    def test_ticks_again_when_the_workflow_is_known_again(self, world: World):
+        sync_with(world, NIGHTLY)
+        world.registry.forget("nightly")
+        world.run_at(MIDNIGHT + 1.5 * HOUR)
+
+        report = sync_with(world, NIGHTLY)
+
+        schedule = world.schedules.load_schedule("nightly")
+        assert report == SyncReport(changed=["nightly"])
+        assert (schedule.is_enabled, schedule.consecutive_failures) == (True, 0)
+        assert schedule.next_tick_at == MIDNIGHT + 25.5 * HOUR
+
 
 class TestTwoDeployments:
     def test_each_writes_its_own_and_the_one_that_stays_wins(self, world: World):
