@@ -1,4 +1,8 @@
-"""The Django form of a task that says its fields itself: an approval, choices, texts."""
+"""The Django form of a task that says its fields itself: an approval, choices, texts.
+
+What a workflow wrote for people loses its secrets here, as the task's title does: labels, help and
+the names of options. Values stay what they are.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from django import forms
 from django.utils.translation import gettext as _
 
 from durable_django.control.human_tasks.errors import UnusableFormError
+from durable_django.control.payloads.redaction import redact_text
 from durable_django.domain.task_form import (
     Approval,
     Choice,
@@ -69,8 +74,8 @@ def build_fields(fields: Iterable[Mapping[str, Any]]) -> type[FieldsForm]:
 
 def _to_field(name: str, field: FormField) -> forms.Field:
     common: dict[str, Any] = {
-        "label": field.label or name.replace("_", " ").capitalize(),
-        "help_text": field.help,
+        "label": redact_text(field.label) or name.replace("_", " ").capitalize(),
+        "help_text": redact_text(field.help),
         "required": field.required,
     }
     if isinstance(field, Approval):
@@ -79,7 +84,7 @@ def _to_field(name: str, field: FormField) -> forms.Field:
         return _choice(field, common)
     if isinstance(field, MultiChoice):
         return forms.MultipleChoiceField(
-            choices=list(field.options), widget=forms.CheckboxSelectMultiple, **common
+            choices=_options_of(field), widget=forms.CheckboxSelectMultiple, **common
         )
     return _text(field, common)
 
@@ -99,10 +104,14 @@ def _approval(common: dict[str, Any]) -> forms.Field:
 def _choice(field: Choice, common: dict[str, Any]) -> forms.Field:
     has_radios = field.required and len(field.options) <= _MAX_RADIOS
     return forms.ChoiceField(
-        choices=list(field.options) if has_radios else [_BLANK, *field.options],
+        choices=_options_of(field) if has_radios else [_BLANK, *_options_of(field)],
         widget=forms.RadioSelect if has_radios else forms.Select,
         **common,
     )
+
+
+def _options_of(field: Choice | MultiChoice) -> list[tuple[str, str]]:
+    return [(value, redact_text(label)) for value, label in field.options]
 
 
 def _text(field: Text, common: dict[str, Any]) -> forms.Field:

@@ -18,13 +18,14 @@ from durable_django import runtime
 from durable_django.api.views.signed_links import MAX_HOOK_BYTES
 from durable_django.control import human_tasks
 from durable_django.control.human_tasks.links import TaskLink, link_url, mint_link, revoke_link
-from durable_django.domain.task_form import TaskForm, Text
+from durable_django.domain.task_form import Choice, MultiChoice, TaskForm, Text
 from durable_django.engine.durable_engine import EngineOptions
 from durable_django.models import ExecutionEvent, HumanTask, HumanTaskLink
 from durable_django.runtime import engine
 from durable_django.testing.driver import DurableDriver
 from tests.api.doors import V1, durable_settings
 from tests.control.human_tasks.desk import DO, fresh, over, person, task
+from tests.control.human_tasks.sample_forms import RefundForm
 from tests.stores.orm.threads import at_once
 
 HOUR = timedelta(hours=1)
@@ -309,6 +310,33 @@ class TestPage:
         done = fresh(row)
         assert engine().payloads.decode(done.data or "", "It") == {"comment": "theirs"}
         assert done.comment == "mine"
+
+    def test_what_a_workflow_wrote_for_people_is_text_and_keeps_no_secret(
+        self, row: HumanTask, link: TaskLink, client: Client
+    ) -> None:
+        words = {"label": "<i>Why</i> token=hunter2", "help": "<form action=//x> token=hunter2"}
+        one = {"<b>k": "<i>A</i> token=hunter2"}
+        asked = {"why": Text(**words), "one": Choice(one, **words), "all": MultiChoice(one)}
+        HumanTask.objects.update(fields=list(TaskForm.of(asked).to_json()))
+
+        page = client.get(url(link.token)).content.decode()
+
+        assert page.count("&lt;i&gt;Why&lt;/i&gt; token=•••") == 2
+        assert page.count("&lt;form action=//x&gt; token=•••") == 2
+        assert page.count("&lt;i&gt;A&lt;/i&gt; token=•••") == 2
+        assert not any(word in page for word in ("<i>", "<b>", "<form action=//", "hunter2"))
+
+    @pytest.mark.parametrize("name", ["answer-amount", "answer-reason"])
+    def test_each_field_has_its_label_help_and_error_beside_it(
+        self, link: TaskLink, client: Client, name: str
+    ) -> None:
+        HumanTask.objects.update(form=f"{RefundForm.__module__}.RefundForm")
+
+        page = submit(client, link.token, comment="x").content.decode()
+
+        assert f'<label for="id_{name}">' in page
+        assert page.count('id="id_answer-amount_helptext"') == 1
+        assert page.count("This field is required.") == 2
 
     def test_it_needs_nothing_from_elsewhere_and_runs_nothing(
         self, link: TaskLink, client: Client
