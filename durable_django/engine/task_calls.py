@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar, overload
 
 from durable_django.domain.identifiers import check_name
@@ -68,8 +69,8 @@ class TaskCalls:
         title: str = "",
         description: str = "",
         display: Mapping[str, Any] | None = None,
-        assignees: Any = (),
-        candidates: Any = (),
+        assignees: Any = None,
+        candidates: Any = None,
         not_by: Any = (),
         due: timedelta | None = None,
         priority: int = 0,
@@ -82,7 +83,7 @@ class TaskCalls:
 
         The task is in the inbox of those it is for, in the same transaction in which the
         execution begins to wait; completing it lets the execution go on in the same transaction.
-        What is asked is fixed when the call is first reached.
+        What is asked, and of whom, is fixed when the call is first reached, and not read again.
 
         Users and groups are given by name (`"alice"`, `"group:finance"`) or as objects; one or
         several. Who is in `not_by` is passed over everywhere.
@@ -96,7 +97,8 @@ class TaskCalls:
             description: What else they should know.
             display: Names and values that are shown beside the form.
             assignees: One user has the task from the start; of several, each may claim it.
-            candidates: Who else may claim it. With neither, everybody who may complete tasks.
+            candidates: Who else may claim it. With neither, everybody who may complete tasks;
+                empty ones are refused.
             not_by: Users who may not complete it: who asked for it, or gave an earlier answer.
             due: When it should be done; past that it is overdue, and nothing else happens.
             priority: From 0 to 1000; the higher, the further up.
@@ -114,7 +116,8 @@ class TaskCalls:
             DurableCallError: The call stands where none may be.
         """
         check_name("task", name)
-        options = read_options(
+        read = partial(
+            read_options,
             name,
             form,
             title=title,
@@ -128,7 +131,6 @@ class TaskCalls:
             remind=remind,
             escalate=escalate,
             timeout=timeout,
-            default=default,
         )
         with self._state.durable_call(f"Task {name!r}"):
-            return TaskManager(self._state).ask(name, options)
+            return TaskManager(self._state).ask(name, read, default)

@@ -6,6 +6,7 @@ timeout is a durable timer; when to remind and to escalate is in the row.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, NoReturn
@@ -48,13 +49,18 @@ class TaskManager:
         self._state = state
         self._store = state.needs.store
 
-    def ask(self, name: str, options: TaskOptions) -> Any:  # noqa: RET503 -- fail() raises
-        """Return the `TaskAnswer`, or the default; see `TaskCalls.ask`."""
+    def ask(  # noqa: RET503 -- fail() raises
+        self, name: str, read: Callable[[], TaskOptions], default: Any
+    ) -> Any:
+        """Return the `TaskAnswer`, or the default; see `TaskCalls.ask`.
+
+        What is asked is read when it is asked first: later it may read otherwise, or not at all.
+        """
         call = self._state.replay.enter(CheckpointKind.TASK, name)
         outcome = call.settled
         if outcome is None:
             self._state.check_may_begin()
-            outcome = self._settle(call, options)
+            outcome = self._settle(call, read)
         self._state.passed(call, outcome)
         if outcome.status is not CheckpointStatus.FAILED:
             return self._answer(call, outcome)
@@ -62,8 +68,8 @@ class TaskManager:
         if error.code == _CANCELLED:
             cancelled = TaskCancelledError(self._state.execution_id, name, error.message, call.key)
             self._state.fail(call, cancelled)
-        if options.default is not NO_DEFAULT:
-            return options.default
+        if default is not NO_DEFAULT:
+            return default
         self._state.fail(call, TaskTimeoutError(self._state.execution_id, name, call.key))
 
     def _answer(self, call: Call, outcome: Checkpoint) -> TaskAnswer:
@@ -73,12 +79,12 @@ class TaskManager:
 
     # --- what has become of the task ---
 
-    def _settle(self, call: Call, options: TaskOptions) -> Checkpoint:
+    def _settle(self, call: Call, read: Callable[[], TaskOptions]) -> Checkpoint:
         """Return the call's outcome, or leave the body to wait for it."""
         while True:
             attempt = call.open_intent
             if attempt is None:
-                self._open(call, options)
+                self._open(call, read())
             task = self._find(attempt)
             if task is None or _is_withdrawn(task):
                 self._set_aside(attempt)

@@ -13,7 +13,6 @@ from durable_django.domain.principals import principals_of, usernames_of
 from durable_django.domain.task import Escalate, Principal, PrincipalKind
 from durable_django.domain.task_form import FormField, TaskForm
 from durable_django.domain.wait import check_wait
-from durable_django.engine.signal_manager import NO_DEFAULT
 from durable_django.exceptions import DefinitionError
 
 MAX_PRIORITY = 1000
@@ -40,7 +39,6 @@ class TaskOptions:
     escalate_after: timedelta | None = None
     escalate_to: tuple[Principal, ...] = ()
     timeout: timedelta | None = None
-    default: Any = NO_DEFAULT
 
 
 def read_options(  # noqa: PLR0913 -- what `ctx.ask` takes, by name
@@ -50,15 +48,14 @@ def read_options(  # noqa: PLR0913 -- what `ctx.ask` takes, by name
     title: str = "",
     description: str = "",
     display: Mapping[str, Any] | None = None,
-    assignees: Any = (),
-    candidates: Any = (),
+    assignees: Any = None,
+    candidates: Any = None,
     not_by: Any = (),
     due: timedelta | None = None,
     priority: int = 0,
     remind: timedelta | None = None,
     escalate: Escalate | None = None,
     timeout: timedelta | None = None,
-    default: Any = NO_DEFAULT,
 ) -> TaskOptions:
     """Return what is meant; see `TaskCalls.ask`.
 
@@ -68,10 +65,7 @@ def read_options(  # noqa: PLR0913 -- what `ctx.ask` takes, by name
     what = f"Task {name!r}"
     path, fields = _read_form(what, form)
     barred = usernames_of(not_by, f"{what}: not_by")
-    assigned = principals_of(assignees)
-    named = _without(barred, (*assigned, *principals_of(candidates)))
-    if not named and (assigned or candidates):
-        raise DefinitionError(f"{what}: all whom it names are in its not_by; name somebody else.")
+    assigned, named = _read_people(what, assignees, candidates, barred)
     _check_times(what, due, remind, timeout)
     return TaskOptions(
         form=path,
@@ -88,7 +82,6 @@ def read_options(  # noqa: PLR0913 -- what `ctx.ask` takes, by name
         escalate_after=None if escalate is None else escalate.after,
         escalate_to=_escalated_to(what, escalate, barred),
         timeout=timeout,
-        default=default,
     )
 
 
@@ -129,6 +122,24 @@ def _find_class(form: type) -> object:
     for part in form.__qualname__.split("."):
         found = getattr(found, part, None)
     return found
+
+
+def _read_people(
+    what: str, assignees: Any, candidates: Any, barred: tuple[str, ...]
+) -> tuple[tuple[Principal, ...], tuple[Principal, ...]]:
+    """Return the assignees, and who may claim it: none at all if nobody in particular is asked."""
+    assigned = () if assignees is None else principals_of(assignees)
+    meant = (*assigned, *(() if candidates is None else principals_of(candidates)))
+    named = _without(barred, meant)
+    if meant and not named:
+        raise DefinitionError(f"{what}: all whom it names are in its not_by; name somebody else.")
+    if not named and not (assignees is None and candidates is None):
+        # Not everybody: a query that finds nobody must not open the task to all.
+        raise DefinitionError(
+            f"{what} is for nobody: its assignees and candidates are empty. Leave both out to ask "
+            f"everybody who may complete tasks."
+        )
+    return assigned, named
 
 
 def _only_user(assigned: tuple[Principal, ...]) -> str:

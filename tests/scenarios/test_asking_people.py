@@ -179,6 +179,23 @@ class TestAsking:
 
         assert states(driver, execution) == [("refund", "open")]
 
+    def test_whom_it_asks_is_read_once(self, driver, define):
+        """A query may find others later, or nobody: the task stands, and so does its answer."""
+        people = ["alice"]
+
+        def body(ctx):
+            answer = ctx.ask("approve", {}, candidates=list(people), remind=HOUR)
+            ctx.sleep("nap", HOUR)
+            return answer.by
+
+        execution = driver.start(define(body))
+        people.clear()
+        driver.advance(HOUR)
+        driver.complete_task(execution, "approve", by="alice")
+        driver.advance(HOUR)
+
+        assert driver.result(execution) == "alice"
+
     def test_what_is_not_asked_cannot_be_answered(self, driver, approve):
         execution = driver.start(approve)
 

@@ -34,6 +34,8 @@ class TestRefusedOptions:
             pytest.param({"candidates": "group:"}, "group name", id="empty_group"),
             pytest.param({"not_by": "group:hr"}, "is a group", id="group_barred"),
             pytest.param({"assignees": "a", "not_by": "a"}, "name somebody else", id="all_barred"),
+            pytest.param({"candidates": []}, "is for nobody", id="no_candidates"),
+            pytest.param({"assignees": iter(())}, "is for nobody", id="no_assignees"),
             pytest.param({"due": timedelta(-1)}, "due", id="due_before"),
             pytest.param({"remind": timedelta(0)}, "remind", id="remind_always"),
             pytest.param({"timeout": timedelta(40_000)}, "timeout", id="timeout_too_long"),
@@ -63,6 +65,12 @@ class TestRefusedOptions:
 
         assert execution.status == "completed"
         assert driver.tasks(execution) == []
+
+    def test_one_of_the_two_may_be_empty(self, driver, define):
+        execution = driver.start(define(lambda ctx: ctx.ask("a", {}, assignees=[], candidates="b")))
+
+        [task] = driver.tasks(execution)
+        assert (task.assignee, task.candidates) == ("", (user("b"),))
 
     def test_a_form_that_only_this_process_knows(self, driver, define):
         class Local:
