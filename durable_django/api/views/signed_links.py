@@ -24,7 +24,7 @@ from durable_django.api.http.negotiation import AlwaysJson
 from durable_django.api.http.problems import OTHER, ProblemError, handle_problem
 from durable_django.api.http.throttles import HOOK, DurableThrottle
 from durable_django.api.http.viewset import DurableView
-from durable_django.api.views.hook_pages import PRIVACY_HEADERS, render_outcome, wants_page
+from durable_django.api.views.hook_pages import list_headers, render_outcome, wants_page
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class SignedLinkView(DurableView):
     ) -> Response:
         """Keep what is answered, and the address it was answered at, from spreading."""
         final: Response = super().finalize_response(request, response, *args, **kwargs)
-        for name, value in PRIVACY_HEADERS.items():
+        for name, value in list_headers().items():
             final[name] = value
         # Django logs the path of what it finds refused, unless somebody has.
         final._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001 -- its own mark

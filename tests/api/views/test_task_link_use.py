@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import logging
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
 
@@ -359,14 +361,19 @@ class TestPage:
         assert answer["X-Robots-Tag"] == "noindex, nofollow"
         assert answer["X-Frame-Options"] == "DENY"
 
-    def test_its_own_policy_allows_nothing_but_the_form(self, link: TaskLink) -> None:
+    def test_its_own_policy_allows_nothing_but_the_form_and_its_few_lines_of_style(
+        self, link: TaskLink
+    ) -> None:
         address = url(link.token)
 
         answer = resolve(address).func(RequestFactory().get(address), token=link.token)
 
-        assert answer["Content-Security-Policy"].startswith(
-            "default-src 'none'; form-action 'self'"
-        )
+        policy = answer["Content-Security-Policy"]
+        style = answer.content.partition(b"<style>")[2].partition(b"</style>")[0]
+        digest = b64encode(sha256(style).digest()).decode()
+        assert policy.startswith("default-src 'none'; form-action 'self'")
+        assert policy.endswith(f"; style-src 'sha256-{digest}'")
+        assert style
 
     @pytest.mark.parametrize("become_gone", GONE, ids=lambda one: one.__name__)
     def test_a_browser_is_told_in_a_page_that_it_is_gone(
