@@ -53,10 +53,14 @@ class BranchCrew:
                     return
                 job()
 
-        done = [self._submit(drain) for _ in range(helpers)]
-        drain()
-        for event in done:
-            event.wait()
+        try:
+            done = [self._submit(drain) for _ in range(helpers)]
+            drain()
+            for event in done:
+                event.wait()
+        finally:
+            # Whoever ends this thread ends the jobs too: the helpers begin none of them any more.
+            left.clear()
 
     def _submit(self, drain: Callable[[], None]) -> threading.Event:
         """Have a helper drain; the event is set when it has, or when it finds nothing to do."""
@@ -76,8 +80,20 @@ class BranchCrew:
                 return done
             helper = threading.Thread(target=self._help, name="durable-branch", daemon=True)
             self._helpers.add(helper)
-        helper.start()
+        try:
+            helper.start()
+        except RuntimeError:  # there is no thread to be had: whoever has time does it
+            self._do_without(helper, work, done)
         return done
+
+    def _do_without(
+        self, helper: threading.Thread, work: Callable[[], None], done: threading.Event
+    ) -> None:
+        with self._changed:
+            self._helpers.discard(helper)
+            if work in self._work:
+                self._work.remove(work)
+                done.set()
 
     def close(self, patience: float = 5.0) -> None:
         """Have the helpers end, and wait a while for those that still work."""

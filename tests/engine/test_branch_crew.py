@@ -156,3 +156,41 @@ def test_how_many_threads_there_are_is_asked_for_each_group():
     one.run([int])
 
     assert len(asked) == 2
+
+
+def test_without_a_thread_to_be_had_the_caller_does_all(crew, monkeypatch):
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    did = []
+
+    crew(threads=4).run([lambda n=n: did.append(n) for n in range(5)])
+
+    assert did == [0, 1, 2, 3, 4]
+
+
+def test_of_a_caller_that_is_told_to_end_the_helpers_begin_nothing_more(crew):
+    both_began, has_ended, began = threading.Barrier(2), threading.Event(), []
+
+    def die():
+        both_began.wait(WAIT_S)
+        raise SystemExit
+
+    def work():
+        both_began.wait(WAIT_S)
+        assert has_ended.wait(WAIT_S)
+
+    jobs = {threading.get_ident(): die}
+
+    def job():
+        began.append(1)
+        jobs.get(threading.get_ident(), work)()
+
+    one = crew(threads=2)
+    with pytest.raises(SystemExit):
+        one.run([job] * 5)
+    has_ended.set()
+    one.close()
+
+    assert len(began) == 2
