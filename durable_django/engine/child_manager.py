@@ -276,10 +276,11 @@ class ChildManager:
         """Return a child that may have its key: one that ended for this very call gives it up.
 
         Raises:
-            ExecutionKeyConflictError: Another execution has it.
+            ExecutionKeyConflictError: Another execution has it, or will have it in a moment.
         """
         holder = self._holder_of_key(child)
         if holder is None:
+            self._reserve_key(child)
             return child
         call = (holder.parent_id, holder.parent_key)
         if call == (child.parent_id, child.parent_key) and holder.is_terminal:
@@ -288,9 +289,17 @@ class ChildManager:
             child.workflow_name, child.key or "", holder.id, awaits=True
         )
 
+    def _reserve_key(self, child: NewExecution) -> None:
+        """Refuse a key that another branch is about to give to its child."""
+        if child.key is None or _takes_over(child):
+            return
+        first = self._state.starting.setdefault((child.workflow_name, child.key), child)
+        if first.id != child.id:
+            raise ExecutionKeyConflictError(child.workflow_name, child.key, first.id, awaits=True)
+
     def _holder_of_key(self, child: NewExecution) -> Execution | None:
         """Return the execution that has its key, unless it would take the key over."""
-        if child.key is None or child.on_conflict in (OnConflict.REPLACE, OnConflict.QUEUE):
+        if child.key is None or _takes_over(child):
             return None
         find = self._store.find_execution_by_key
         return self._state.write(find, child.workflow_name, child.key)
@@ -354,6 +363,10 @@ def as_child(
         depth=depth,
         correlation_id=planned.correlation_id or state.execution.correlation_id,
     )
+
+
+def _takes_over(child: NewExecution) -> bool:
+    return child.on_conflict in (OnConflict.REPLACE, OnConflict.QUEUE)
 
 
 def ring_for_children(needs: SliceNeeds, wait: Wait) -> None:

@@ -118,6 +118,8 @@ class SliceState:
     replay: Walk
     #: In the order of the walk through the body.
     undoables: dict[str, Undoable | UndoSource] = field(default_factory=dict)
+    #: The children that are to be started with the next wait, by workflow and key.
+    starting: dict[tuple[str, str], NewExecution] = field(default_factory=dict)
     #: Set in a branch.
     share: BranchShare | None = None
     #: Set when the body must be left; every later durable call raises it again.
@@ -253,7 +255,7 @@ class SliceState:
 
     def branch(self, walk: Walk, share: BranchShare) -> SliceState:
         """Return the state of a branch, for the thread that calls this."""
-        branch = SliceState(self.claim, self.needs, walk, self.undoables, share)
+        branch = SliceState(self.claim, self.needs, walk, self.undoables, self.starting, share)
         branch._raised = self._raised
         branch._clock_at_claim = self._clock_at_claim
         branch.passed_at = self.passed_at
@@ -333,6 +335,7 @@ class SliceState:
         self.replay.rewind()
         # The walk to come tells them again, in its own order.
         self.undoables.clear()
+        self.starting.clear()
         self.latch = None
         self.passed_at = self._begins_at()
 

@@ -95,12 +95,17 @@ class Starting(KeyConflicts):
         self, record: Record, pairs: Sequence[tuple[Checkpoint, NewExecution]]
     ) -> None:
         """Refuse to start children before anything is written: there is nothing to roll back."""
+        taken: dict[tuple[str, str], UUID] = {}
         for checkpoint, child in pairs:
             if (checkpoint.key, checkpoint.attempt) in record.checkpoints:
                 raise LeaseLost(record.execution.id)
-            holder = self._ids_by_key.get((child.workflow_name, child.key or ""))
-            if child.key is not None and holder is not None and not takes_over(child):
+            if child.key is None:
+                continue
+            place = (child.workflow_name, child.key)
+            holder = self._ids_by_key.get(place) or taken.get(place)
+            if holder is not None and not takes_over(child):
                 raise ExecutionKeyConflictError(child.workflow_name, child.key, holder)
+            taken[place] = child.id
 
     def insert_fork(self, new: NewExecution, before_position: int) -> Execution:
         if new.forked_from is None:

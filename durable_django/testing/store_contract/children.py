@@ -202,6 +202,19 @@ class ChildrenContract:
         assert store.load_execution(held.execution_id).status == "running"
         assert store.find_execution_by_key("shop.order", "order-5") == store.load_execution(taken)
 
+    @pytest.mark.parametrize("how", ["suspend", "open_waits"])
+    def test_of_two_children_of_one_key_none_is_started(
+        self, store: CheckpointStore, how: str
+    ) -> None:
+        held = begin(store)
+        children = [new_child(held.execution_id, call, key="order-5") for call in "ab"]
+
+        with pytest.raises(ExecutionKeyConflictError):
+            getattr(store, how)(held, wait_for(held, *children))
+
+        assert store.list_children(held.execution_id) == []
+        assert store.list_checkpoints(held.execution_id) == []
+
     def test_a_key_may_be_taken_over(self, store: CheckpointStore) -> None:
         former = start(store, key="order-5")
         held = begin(store)
