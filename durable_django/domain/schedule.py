@@ -117,10 +117,10 @@ class Schedule:
     #: The alarm: the nominal instant of the next tick; None while disabled.
     next_tick_at: datetime | None = None
     last_tick_at: datetime | None = None
-    #: Who last changed it.
+    #: Who last changed it, and when; its ticks are no changes.
     actor_name: str = ""
-    created_at: datetime | None = None
     updated_at: datetime | None = None
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

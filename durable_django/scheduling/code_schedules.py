@@ -22,6 +22,7 @@ from functools import partial
 from typing import Literal
 
 from durable_django.domain.cron import CronExpression
+from durable_django.domain.event import CODE
 from durable_django.domain.recurrence import Recurrence, check_instant
 from durable_django.domain.schedule import (
     FoldPolicy,
@@ -137,7 +138,7 @@ class CodeSchedules:
         said = {one: getattr(fresh, one) for one in _SAID_IN_CODE}
         anchor_at = fresh.anchor_at or current.anchor_at
         edited = replace(current, **said, input=text, anchor_at=anchor_at, updated_at=now)
-        edited = anchored(edited, now)
+        edited = anchored(replace(edited, actor_name=str(CODE)), now)
         if current.disabled_reason == REMOVED_FROM_CODE:
             edited = replace(edited, is_enabled=True, disabled_reason="", consecutive_failures=0)
         ticks = check_schedule(edited, now)
@@ -189,6 +190,7 @@ class CodeSchedules:
             next_tick_at=None,
             disabled_reason=REMOVED_FROM_CODE,
             updated_at=self._engine.store.now(),
+            actor_name=str(CODE),
         )
         self._store.save_schedule(disabled)
         return "disabled"
@@ -236,4 +238,5 @@ def _from_code(name: str, recurrence: Recurrence) -> Schedule:
         overlap=OverlapPolicy(recurrence.overlap),
         source=ScheduleSource.CODE,
         disable_after=recurrence.disable_after,
+        actor_name=str(CODE),
     )

@@ -18,7 +18,7 @@ from durable_django.exceptions import DurableError, ScheduleError
 from durable_django.ports.schedule_store import ScheduleStore
 from durable_django.scheduling.code_schedules import REMOVED_FROM_CODE
 from durable_django.scheduling.decisions import Decision, decide
-from durable_django.scheduling.tick_starter import TickStarter
+from durable_django.scheduling.tick_starter import TickStarter, actor_of
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,10 @@ class TickRecorder:
             if tick is not None:
                 self._store.insert_tick(tick)
                 ticks.append(tick)
-        if not self._store.move_on(before, replace(after, updated_at=now)):
+        if not after.is_enabled:
+            # Its own act; a tick is no change of it.
+            after = replace(after, updated_at=now, actor_name=str(actor_of(after)))
+        if not self._store.move_on(before, after):
             raise TickedElsewhereError(f"Schedule {name!r} was ticked by somebody else.")
         return Recorded(after, tuple(ticks))
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from durable_django.domain.event import Actor, ActorKind
 from durable_django.domain.recurrence import Recurrence
 from durable_django.domain.schedule import OverlapPolicy, Schedule, ScheduleSource
 from durable_django.engine.registry import Registry
@@ -16,6 +17,7 @@ from durable_django.testing import build_test_engine
 from tests.scheduling.conftest import World
 
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
+ANA = Actor(kind=ActorKind.USER, id="7", name="ana")
 HOUR = timedelta(hours=1)
 NIGHTLY = Recurrence("30 2 * * *", timezone="Europe/Berlin")
 
@@ -145,6 +147,18 @@ class TestChangedSchedule:
         schedule = world.schedules.load_schedule("nightly")
         assert (schedule.is_enabled, schedule.next_tick_at) == (False, None)
         assert (schedule.disabled_reason, schedule.cron) == ("holidays", "30 4 * * *")
+
+    def test_is_an_act_of_the_code(self, world: World):
+        sync_with(world, NIGHTLY)
+        created = world.schedules.load_schedule("nightly")
+        world.editor.enable(world.editor.disable("nightly", by=ANA).name, by=ANA)
+        world.clock.advance(minutes=5)
+
+        sync_with(world, HOUR)
+
+        changed = world.schedules.load_schedule("nightly")
+        assert (created.actor_name, changed.actor_name) == ("code", "code")
+        assert changed.updated_at == world.clock.now()
 
     def test_other_input_is_written(self, world: World):
         sync_with(world, Recurrence("30 2 * * *", input={"a": 1}))

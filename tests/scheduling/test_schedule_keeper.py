@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from durable_django.domain.event import ActorKind, EventType
+from durable_django.domain.event import Actor, ActorKind, EventType
 from durable_django.domain.identifiers import new_id
 from durable_django.domain.schedule import TickKind, TickOutcome
 from durable_django.engine.start_request import StartOptions
@@ -17,6 +17,7 @@ from durable_django.testing import make_tick
 from tests.scheduling.conftest import World
 
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
+ANA = Actor(kind=ActorKind.USER, id="7", name="ana")
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 
@@ -122,6 +123,15 @@ class TestTick:
         assert world.run_at(at(1)).ticks == []
         assert world.keeper.next_alarm() is None
 
+    def test_is_no_change_of_the_schedule(self, world: World):
+        world.create()
+        before = world.editor.update("hourly", {"priority": 1}, by=ANA)
+
+        world.run_at(at(1))
+
+        after = world.schedules.load_schedule("hourly")
+        assert (after.actor_name, after.updated_at) == ("ana", before.updated_at)
+
     def test_tick_that_a_backfill_started_is_passed_over(self, world: World):
         world.create()
         backfilled = make_tick(
@@ -217,6 +227,7 @@ class TestFailure:
         schedule = world.schedules.load_schedule("hourly")
         assert (schedule.is_enabled, schedule.next_tick_at) == (False, None)
         assert schedule.disabled_reason.startswith("5 failed starts in a row. The last one: Unkn")
+        assert (schedule.actor_name, schedule.updated_at) == ("hourly", at(5))
         assert "Schedule disabled" in [record.message for record in caplog.records]
         assert world.outcomes() == [(f"0{hours}:00", "failed") for hours in range(1, 6)]
 
