@@ -57,7 +57,7 @@ def _set(data: QueryDict, form: forms.BaseForm, name: str, value: Any) -> None:
     if value is None:
         return
     if isinstance(field, forms.JSONField):
-        data[key] = json.dumps(value)
+        data[key] = _to_json(field, value)
     elif isinstance(field.widget, forms.MultiWidget):
         # The stubs do not know the names of its parts.
         suffixes: Any = getattr(field.widget, "widgets_names")  # noqa: B009 -- as said
@@ -67,6 +67,13 @@ def _set(data: QueryDict, form: forms.BaseForm, name: str, value: Any) -> None:
         data.setlist(key, [_to_text(field, part) for part in _listed(value)])
     else:
         data[key] = _to_text(field, value)
+
+
+def _to_json(field: forms.JSONField, value: Any) -> str:
+    try:
+        return json.dumps(value, cls=field.encoder)
+    except (TypeError, RecursionError):
+        raise ValueError(_("It is JSON, or what the field's encoder makes of it.")) from None
 
 
 def _takes_several(field: forms.Field) -> bool:

@@ -140,6 +140,14 @@ class TestFormsOfTheProject:
 
         assert list(errors) == [name]
 
+    @pytest.mark.parametrize(
+        "extra", [object(), {"a": {1, 2}}, {"a": Decimal(1)}], ids=["object", "set", "decimal"]
+    )
+    def test_what_is_no_json_is_told_by_field(self, extra: Any) -> None:
+        errors = errors_of(naming("ManyFieldsForm"), {"extra": extra})
+
+        assert errors == {"extra": ["It is JSON, or what the field's encoder makes of it."]}
+
     def test_nul_from_a_browser_is_refused_before_the_database_is_asked(self) -> None:
         errors = errors_of(naming("ManyFieldsForm"), QueryDict("group=%00&members=1"))
 

@@ -221,6 +221,28 @@ class TestUsing:
 
         assert use_link(link.token, YES).assignee == "eva"
 
+    @pytest.mark.parametrize("to", ["bob", "group:hr"])
+    def test_whom_a_reassigned_task_is_not_for_does_not_answer_it(
+        self, row: HumanTask, link: TaskLink, to: str
+    ) -> None:
+        """While a user has it, it may come back; what goes to another group does not."""
+        runtime.engine().store.assign_task(row.pk, to=to)
+
+        with pytest.raises(TaskClaimedError if to == "bob" else LinkGoneError):
+            use_link(link.token, YES)
+
+        assert HumanTaskLink.objects.get().used_at is None
+        assert fresh(row).status in ("open", "claimed")
+
+    def test_a_refusal_does_not_spoil_the_callers_transaction(
+        self, row: HumanTask, link: TaskLink
+    ) -> None:
+        over(row)
+
+        with transaction.atomic():
+            assert why_gone(partial(use_link, link.token, YES)) == "over"
+            assert HumanTaskLink.objects.get().used_at is None
+
     def test_the_use_and_the_completion_are_one(
         self, row: HumanTask, link: TaskLink, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -253,6 +275,16 @@ class TestTokens:
     def test_any_other_text_is_unknown(self, link: TaskLink, token: str) -> None:
         with pytest.raises(LinkNotFoundError):
             use_link(token, YES)
+
+    def test_a_retired_key_opens_until_it_is_forgotten(self, link: TaskLink, settings: Any) -> None:
+        former, settings.SECRET_KEY = settings.SECRET_KEY, "another " * 8
+        settings.SECRET_KEY_FALLBACKS = [former]
+        find_link(link.token)
+
+        settings.SECRET_KEY_FALLBACKS = []
+
+        with pytest.raises(LinkNotFoundError):
+            use_link(link.token, YES)
 
     def test_another_signed_token_for_the_same_link_is_unknown(self, link: TaskLink) -> None:
         forged = sign_token(link.id, link.expires_at, "durable_django.task_link")
