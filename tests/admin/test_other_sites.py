@@ -8,10 +8,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from durable_django import schedules
 from durable_django.admin.page.look import Tab
 from durable_django.domain.identifiers import new_id
 from durable_django.domain.status import ExecutionStatus
-from durable_django.models import WorkflowExecution
+from durable_django.models import Schedule, WorkflowExecution
 from durable_django.testing import DurableDriver
 from tests.admin.acting import log_in
 from tests.admin.page.test_execution_page import bring_to
@@ -50,6 +51,36 @@ def test_pages_lead_nowhere_but_to_their_own_site(client: Client, execution_id: 
     links = re.findall(r'(?:href|action|data-url)="(/[^"]+)"', page.text)
     assert links
     assert [one for one in links if not one.startswith(("/ops/", "/static/"))] == []
+
+
+@pytest.mark.parametrize("site", ["ops", "plan"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "schedule/",
+        "schedule/add/",
+        "schedule/{id}/change/",
+        "schedule/{id}/edit/",
+        "schedule/{id}/act/trigger/",
+        "workqueue/",
+        "workqueue/act/pause/?queue=default",
+        "humantask/",
+        "humantask/{task}/change/",
+    ],
+)
+def test_pages_of_other_things_lead_nowhere_but_to_their_own_site(
+    client: Client, execution_id: UUID, site: str, path: str
+):
+    schedules.create("Nightly", "page.order", cron="0 3 * * *", input={"number": 1})
+    schedules.trigger("Nightly")
+    row = task(of=WorkflowExecution.objects.get(pk=execution_id))
+    place = path.format(id=Schedule.objects.get().pk, task=row.pk)
+
+    page = client.get(f"/{site}/durable_django/{place}")
+
+    assert page.status_code == 200
+    links = re.findall(r'(?:href|(?:form)?action)="(/[^"]+)"', page.text)
+    assert [one for one in links if not one.startswith((f"/{site}/", "/static/"))] == []
 
 
 @pytest.mark.parametrize(

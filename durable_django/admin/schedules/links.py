@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest
 from durable_django.admin.acts.site_pages import HasSite, page_context, page_url
 from durable_django.control.permissions import Permission, allows
 from durable_django.control.schedules.rows import ScheduleRow, all_schedules, build_row
-from durable_django.models import Schedule
+from durable_django.models import Schedule, WorkflowExecution
 from durable_django.runtime import engine
 
 LIST = "durable_django_schedule_changelist"
@@ -25,8 +25,14 @@ def context_of(owner: HasSite, request: HttpRequest, title: str) -> dict[str, An
     return {
         **page_context(owner, request, title),
         "opts": opts,
-        "may_see_executions": allows(request.user, Permission.VIEW),
+        "may_see_executions": may_see_executions(owner, request),
     }
+
+
+def may_see_executions(owner: HasSite, request: HttpRequest) -> bool:
+    """Say whether the site shows executions, and shows them to the user."""
+    is_shown = owner.admin_site.is_registered(WorkflowExecution)
+    return is_shown and allows(request.user, Permission.VIEW)
 
 
 def to_list(owner: HasSite) -> str:

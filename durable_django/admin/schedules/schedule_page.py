@@ -11,10 +11,16 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from durable_django.admin.acts.site_pages import HasSite
 from durable_django.admin.reports.links import ReportLinks
 from durable_django.admin.schedules.act_kinds import ACTS
 from durable_django.admin.schedules.badges import badge_of_outcome
-from durable_django.admin.schedules.links import context_of, load_schedule, require_view
+from durable_django.admin.schedules.links import (
+    context_of,
+    load_schedule,
+    may_see_executions,
+    require_view,
+)
 from durable_django.admin.schedules.list_page import line_of
 from durable_django.admin.schedules.wording import list_policies, say_span
 from durable_django.control.payloads.payload_view import view_payload
@@ -62,10 +68,17 @@ def _page_view(request: HttpRequest, *, owner: SchedulePage, object_id: str) -> 
         **_ticks_of(request, schedule),
         "acts": _list_acts(request.user, row),
         "may_edit": may(request.user, "change") and not row.is_of_code,
-        "executions_url": ReportLinks(owner.admin_site).to_search(f'tag:"{tag_of(row.name)}"'),
+        "executions_url": _find_executions(owner, request, row.name),
         "now": now,
     }
     return TemplateResponse(request, "admin/durable_django/schedules/page.html", context)
+
+
+def _find_executions(owner: HasSite, request: HttpRequest, name: str) -> str:
+    """Return the list of what the schedule started; empty if the user has none."""
+    if not may_see_executions(owner, request):
+        return ""
+    return ReportLinks(owner.admin_site).to_search(f'tag:"{tag_of(name)}"')
 
 
 def _list_acts(user: Any, row: ScheduleRow) -> list[dict[str, Any]]:
