@@ -7,7 +7,7 @@ completed, the children's results become items of the parent, which may then out
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn
@@ -48,6 +48,7 @@ from durable_django.exceptions import BranchDroppedError, ChildFailedError, Defi
 #: Children that are inserted in one transaction.
 BATCH = 200
 _TOLD = 5
+_CANCELLED = ExecutionStatus.CANCELLED
 
 
 class ChildMapManager:
@@ -113,13 +114,13 @@ class _ChildMapRun:
         completed = counted.get(ExecutionStatus.COMPLETED, 0)
         ended = sum(count for status, count in counted.items() if status.is_terminal)
         failed = ended - completed
-        has_failed = failed > self._options.allowed(total)
-        if has_failed:
-            cancel_items(state, call.key, f"{call.key}: too many items failed")
+        if failed > self._options.allowed(total):
+            end = self._failed(counted)
+            cancel_items(state, call.key, self._reason)
         elif ended < total:
             self._wait()
-        errors = self._first_errors() if has_failed else {}
-        end = MapEnd(failed=failed, total=total, has_failed=has_failed, errors=errors)
+        else:
+            end = MapEnd(failed=failed, total=total)
         return close_map(state, call, end, takes_items=self._compensation())
 
     def _keep_unseen(self) -> None:
@@ -145,22 +146,40 @@ class _ChildMapRun:
         key = self._call.key
         self._state.stop(WorkflowSuspended(Wait(kind=WaitKind.MAP, name=key, key=key)))
 
-    def _first_errors(self) -> dict[str, str]:
-        errors: dict[str, str] = {}
+    def _failed(self, counted: Mapping[ExecutionStatus, int]) -> MapEnd:
+        """Return the end of a map of which too many items failed: how many, and the first errors.
+
+        Those that it cancelled for that itself do not count: a crash may have come since.
+        """
+        # Only then all must be looked at.
+        are_some_cancelled = counted.get(ExecutionStatus.CANCELLED, 0) > 0
+        failed, errors = 0, dict[str, str]()
+        for child in self._list_failed():
+            failed += 1
+            if len(errors) < _TOLD:
+                errors[child.parent_key.rpartition("/")[2]] = str(error_of_child(child))
+            elif not are_some_cancelled:
+                failed = counted.get(ExecutionStatus.FAILED, 0)
+                break
+        return MapEnd(failed=failed, total=len(self._keys), has_failed=True, errors=errors)
+
+    def _list_failed(self) -> Iterator[Execution]:
+        """Yield the children that ended without a result, but for those that this map cancelled."""
         for begin in range(0, len(self._keys), BATCH):
             keys = [f"{self._call.key}/{key}" for key in self._keys[begin : begin + BATCH]]
             parent_id = self._state.execution_id
             children = self._state.write(
                 partial(self._store.list_children, parent_id, keys=keys, limit=len(keys) * 2)
             )
-            errors |= {
-                child.parent_key.rpartition("/")[2]: str(error_of_child(child))
-                for child in children
-                if child.parent_wait is WaitKind.MAP and _has_failed(child)
-            }
-            if len(errors) >= _TOLD:
-                break
-        return dict(list(errors.items())[:_TOLD])
+            for child in children:
+                is_own_doing = (child.status, child.cancel_reason) == (_CANCELLED, self._reason)
+                if child.parent_wait is WaitKind.MAP and _has_failed(child) and not is_own_doing:
+                    yield child
+
+    @property
+    def _reason(self) -> str:
+        """What the children are told that are cancelled because others failed."""
+        return f"{self._call.key}: too many items failed"
 
     # --- starting ---
 

@@ -527,6 +527,25 @@ class TestCrashes:
 
         driver.crash_everywhere(scenario, same=same)
 
+    def test_a_crash_after_the_rest_was_cancelled_hides_no_error(self, driver, define):
+        def work(ctx, n):
+            if n == "bad":
+                raise ValueError("true cause")
+            ctx.wait_signal("go")
+
+        child = define(work)
+        workflow = define(lambda ctx: ctx.map("m", child, ["a", "b", "bad"]))
+
+        def scenario(driver):
+            execution = driver.start(workflow)
+            driver.advance(hours=1)
+            return execution
+
+        driver.crash_everywhere(scenario)
+
+        error = scenario(driver).refresh().error
+        assert error.message == "1 of 3 items of 'm' failed. bad: ValueError: true cause"
+
 
 class TestMemory:
     def test_what_is_kept_does_not_grow_with_the_items(self, world, new_driver, define):
