@@ -2,13 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from durable_django.domain.status import CheckpointStatus
+from durable_django.engine.branches import BranchStatus, Outcome
 from durable_django.engine.dropping import was_dropped
 from durable_django.engine.group_record import GroupRecord, read_record
 from durable_django.engine.records import Call
 from durable_django.engine.slice_state import SliceState
+
+_NOW = {
+    BranchStatus.DONE: "completes",
+    BranchStatus.FAILED: "fails",
+}
+
+
+def compare(
+    state: SliceState, call: Call, record: GroupRecord, outcomes: Mapping[str, Outcome]
+) -> None:
+    """Report branches that the code does not declare any more, or that end otherwise than they did.
+
+    One that the code declares since then is reported where all branches were waited for: nobody
+    can say what would have come of it. An undoing has nothing to undo in it.
+    """
+    for name in sorted(record.names() - outcomes.keys()):
+        report_gone(state, call, name)
+    if state.is_undoing:
+        return
+    for name, outcome in outcomes.items():
+        recorded = record.statuses.get(name)
+        if recorded is None and record.took_all:
+            _report(
+                state, call, "no such branch", f"branch {name!r} of {call.key!r}, which is over"
+            )
+        elif record.counts(name) and outcome.status is not recorded:
+            current = _NOW.get(outcome.status, "goes on")
+            _report(state, call, f"branch {name!r} of {call.key!r}: {recorded}", f"it {current}")
+
+
+def report_gone(state: SliceState, call: Call, name: str) -> None:
+    """Report a branch that was begun, and that the code does not declare any more."""
+    _report(state, call, f"branch {name!r} of {call.key!r}", "no such branch")
+
+
+def _report(state: SliceState, call: Call, recorded: str, current: str) -> None:
+    state.replay.records.report(call.position, recorded, current)
 
 
 def is_stale(state: SliceState, call: Call, record: GroupRecord) -> bool:

@@ -8,32 +8,30 @@ which branches count: only these are walked by a replay.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from durable_django.domain.checkpoint import Checkpoint
-from durable_django.domain.error_record import ErrorRecord
-from durable_django.domain.identifiers import is_or_is_in
 from durable_django.domain.status import CheckpointKind, CheckpointStatus
-from durable_django.domain.wait import Suspension
 from durable_django.engine.branches import Branch, BranchStatus, Outcome, run_branch
-from durable_django.engine.cancelling import cancel_opened
-from durable_django.engine.dropping import close_dropped
-from durable_django.engine.group_history import find_gone, is_stale, reopen_failures
+from durable_django.engine.group_ending import find_decision, settle_group
+from durable_django.engine.group_history import (
+    compare,
+    find_gone,
+    is_stale,
+    reopen_failures,
+    report_gone,
+)
 from durable_django.engine.group_policies import Decision, GroupPolicy
-from durable_django.engine.group_record import GroupRecord, read_record, write_record
+from durable_django.engine.group_record import GroupRecord, read_record
 from durable_django.engine.group_waits import combined, opened, timeout_of
 from durable_django.engine.records import Call
 from durable_django.engine.slice_state import BranchShare, SliceState
 from durable_django.engine.suspension import ReplayEnded, WorkflowSuspended
 from durable_django.exceptions import DefinitionError
-
-#: What stays open while it waits, and is closed when its branch is dropped.
-_STAYS_OPEN = frozenset(
-    {CheckpointKind.CHILD, CheckpointKind.TASK, CheckpointKind.POLL, CheckpointKind.MAP}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +109,10 @@ class _GroupRun:
             self._state.check_may_begin()
             reopen_failures(self._state, self._call)
             for name in find_gone(self._state, self._call, self._branches):
-                self._report_gone(name)
+                report_gone(self._state, self._call, name)
+        record = find_decision(self._state, self._call)
+        if record is not None:
+            return self._finish(record)
         while True:
             seen = self._state.claim.signal_count
             decision = self._walk_all()
@@ -119,8 +120,14 @@ class _GroupRun:
                 continue  # a branch met news that another one, walked before it, may wait for
             if decision is None and not self._is_late():
                 self._suspend()
-            if self._settle(decision):
+            if settle_group(self._state, self._call, self._outcomes, decision):
                 return self._result(decision)
+
+    def _finish(self, record: GroupRecord) -> GroupResult:
+        """Do what is left to do after a decision that an earlier slice wrote."""
+        decision = self._walk_recorded(record)
+        settle_group(self._state, self._call, self._outcomes, decision)
+        return self._result(decision)
 
     def _walk_all(self) -> Decision | None:
         """Run all branches as far as they go now; return the decision, if there is one by then."""
@@ -132,36 +139,25 @@ class _GroupRun:
     # --- what is recorded ---
 
     def _recorded(self, settled: Checkpoint, record: GroupRecord) -> GroupResult:
+        decision = self._walk_recorded(record)
+        self._state.passed(self._call, settled)
+        return self._result(decision, has_timed_out=record.has_timed_out)
+
+    def _walk_recorded(self, record: GroupRecord) -> Decision:
         """Walk through the branches that count; the others too, where they may be undone."""
-        is_undoing = self._state.is_undoing
+        state, is_undoing = self._state, self._state.is_undoing
         self._walk_again([n for n in self._branches if is_undoing or record.counts(n)])
         for name, outcome in self._outcomes.items():
             if not record.counts(name):
                 outcome.status = BranchStatus.DROPPED
-            elif not outcome.status.is_settled:
-                self._report_unfinished(name)
-        for name in sorted(record.names() - self._branches.keys()):
-            self._report_gone(name)
-        self._state.passed(self._call, settled)
+            elif is_undoing and not outcome.status.is_settled:
+                raise ReplayEnded
+        compare(state, self._call, record, self._outcomes)
         error = self._outcomes[record.by].error if record.by in self._outcomes else None
         decision = Decision(record.by, error)
         if record.has_failed and error is None:
             decision = self._options.policy.judge(self._call.key, self._outcomes) or decision
-        return self._result(decision, has_timed_out=record.has_timed_out)
-
-    def _report_unfinished(self, name: str) -> None:
-        if self._state.is_undoing:
-            raise ReplayEnded
-        self._state.replay.records.report(
-            self._call.position,
-            f"branch {name!r} of {self._call.key!r} as ended",
-            "a branch that goes on",
-        )
-
-    def _report_gone(self, name: str) -> None:
-        self._state.replay.records.report(
-            self._call.position, f"branch {name!r} of {self._call.key!r}", "no such branch"
-        )
+        return decision
 
     # --- walking ---
 
@@ -261,88 +257,6 @@ class _GroupRun:
         timer = self._state.claim.timers.get(self._call.key)
         return timer is not None and timer.fire_at <= self._state.claim.now
 
-    def _settle(self, decision: Decision | None) -> bool:
-        """Record how the group ended; False if there is news that may change it."""
-        state, call = self._state, self._call
-        with state.locked():
-            open_calls = self._open_calls()
-        cancel_opened(state, open_calls, f"{call.key} of its parent was decided without it")
-        record = GroupRecord(
-            statuses=self._statuses(),
-            by=decision.by if decision else "",
-            has_failed=decision is not None and decision.error is not None,
-            has_timed_out=decision is None,
-            failed_calls=self._failed_calls() if decision and decision.error else (),
-        )
-        error = decision.error if decision else None
-        checkpoint = write_record(record, self._new_checkpoint(), self._error_record(error))
-        dropped = close_dropped(state, open_calls, checkpoint)
-        with state.locked():
-            answer = state.write(
-                state.needs.store.settle,
-                state.claim,
-                checkpoint,
-                fired=[call.key] if decision is None else [],
-                # Whatever waits in the branches, also in those that this walk did not come to.
-                released=[call.key],
-                dropped=dropped,
-                unless_news=decision is None,
-            )
-            if answer is Suspension.SIGNALLED:
-                return False
-            if not isinstance(answer, Suspension):
-                state.heed(answer)
-            self._forget_timers()
-            for one in dropped:
-                state.replay.note(one)
-            state.wrote(checkpoint)
-            state.passed(call, checkpoint)
-        if record.has_failed:
-            state.tell(lambda o: o.step_failed(state.execution, checkpoint))
-        else:
-            state.tell(lambda o: o.step_completed(state.execution, checkpoint))
-        return True
-
-    def _statuses(self) -> dict[str, BranchStatus]:
-        """Return what came of the branches; how far the others were does not matter any more."""
-        found = {name: outcome.status for name, outcome in self._outcomes.items()}
-        return {n: s if s.is_settled else BranchStatus.DROPPED for n, s in found.items()}
-
-    def _failed_calls(self) -> tuple[str, ...]:
-        errors = {n: o.error for n, o in self._outcomes.items() if o.error is not None}
-        return tuple(
-            self._state.find_failed_call(error) or f"{self._call.key}/{name}"
-            for name, error in errors.items()
-        )
-
-    def _error_record(self, error: Exception | None) -> ErrorRecord | None:
-        return None if error is None else self._state.needs.errors.record(error)
-
-    def _new_checkpoint(self) -> Checkpoint:
-        state, call, now = self._state, self._call, self._state.now()
-        return Checkpoint(
-            execution_id=state.execution_id,
-            key=call.key,
-            name=call.name,
-            position=call.position,
-            branch_position=call.branch_position,
-            kind=CheckpointKind.GROUP,
-            attempt=call.next_attempt,
-            epoch=state.execution.epoch,
-            status=CheckpointStatus.COMPLETED,
-            started_at=now,
-            completed_at=now,
-        )
-
-    def _open_calls(self) -> list[Checkpoint]:
-        inside = self._state.replay.records.open_inside(self._call.key)
-        return [one for one in inside if one.kind in _STAYS_OPEN]
-
-    def _forget_timers(self) -> None:
-        timers = self._state.claim.timers
-        for key in [key for key in timers if is_or_is_in(key, [self._call.key])]:
-            del timers[key]
-
     def _result(
         self, decision: Decision | None, *, has_timed_out: bool | None = None
     ) -> GroupResult:
@@ -388,10 +302,9 @@ def _inside(state: SliceState, group: str) -> Iterator[None]:
 
 
 def _check(name: str, branches: Sequence[Branch], options: GroupOptions) -> None:
-    names = [branch.name for branch in branches]
-    twice = sorted({one for one in names if names.count(one) > 1})
-    if twice:
-        raise DefinitionError(f"Group {name!r} has two branches {twice[0]!r}: give each its name.")
+    counted = Counter(branch.name for branch in branches)
+    for twice in [one for one, count in counted.items() if count > 1]:
+        raise DefinitionError(f"Group {name!r} has two branches {twice!r}: give each its name.")
     most = options.max_concurrency
     if most is not None and (type(most) is not int or most < 1):
         raise DefinitionError(f"Group {name!r}: max_concurrency is a whole number from 1 on.")

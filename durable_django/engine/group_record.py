@@ -29,6 +29,11 @@ class GroupRecord:
         status = self.statuses.get(name)
         return status is not None and status.is_settled
 
+    @property
+    def took_all(self) -> bool:
+        """Whether it went on until all its branches had ended."""
+        return not (self.by or self.has_failed or self.has_timed_out)
+
     def names(self) -> set[str]:
         """Return the branches that it had."""
         return set(self.statuses)
