@@ -19,6 +19,7 @@ from durable_django.ports.schedule_store import ScheduleStore
 from durable_django.scheduling.code_schedules import REMOVED_FROM_CODE
 from durable_django.scheduling.decisions import Decision, decide
 from durable_django.scheduling.tick_starter import TickStarter, actor_of
+from durable_django.scheduling.ticks import ticks_of
 
 logger = logging.getLogger(__name__)
 
@@ -98,8 +99,9 @@ class TickRecorder:
         if decision is None:
             return None
         if self._store.find_tick(schedule.name, decision.tick_at) is not None:
-            # A person had it started before: by a backfill, say.
-            return _moved(schedule, decision), None
+            # A backfill had it started before; what comes after it is decided anew.
+            following = ticks_of(schedule).next_after(decision.tick_at)
+            return _moved(schedule, replace(decision, next_tick_at=following)), None
         return self._carry_out(schedule, decision, now)
 
     def _give_up(

@@ -181,6 +181,22 @@ class TestMisfire:
         assert counts == [20, 20, 10, 0]
         assert len(world.executions()) == 50
 
+    def test_those_after_one_that_was_backfilled_are_told_of(self, world: World):
+        world.create(overlap="allow")
+        world.clock.set(at(5.5))
+        world.requester.backfill("hourly", at(1), at(3))
+
+        world.keeper.run_due()
+
+        assert world.outcomes() == [
+            ("01:00", "started"),
+            ("02:00", "started"),
+            ("03:00", "missed"),
+            ("05:00", "started"),
+        ]
+        ticks = world.schedules.list_ticks("hourly", 9)
+        assert ticks[1].detail.startswith("2 ticks, up to 2026-01-01 04:00:00 UTC")
+
     def test_older_than_the_grace_is_missed(self, world: World):
         world.create(misfire_grace=timedelta(minutes=5))
 
