@@ -7,12 +7,14 @@ it without the permission for payloads, and nobody else does. Secrets are hidden
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django import forms
+from django.utils.choices import flatten_choices
+from django.utils.translation import gettext as _
 
 from durable_django.control.human_tasks.errors import TaskFormError
 from durable_django.control.human_tasks.forms import build_form
@@ -40,7 +42,8 @@ class TaskPage:
     #: Why there is no form, for people; empty if there is one, or the task is over.
     form_problem: str
     offers_comment: bool
-    #: Names and values of the answer, as text; empty until there is one that the user may see.
+    #: The answer as its form asks for it: labels and values, as text; empty until there is one that
+    #: the user may see.
     answer: tuple[tuple[str, str], ...]
 
 
@@ -84,7 +87,7 @@ def page_of(
         form=form,
         form_problem=problem,
         offers_comment=offers_comment(task),
-        answer=_to_lines(answer_json(task, person)),
+        answer=_to_answer_lines(task, answer_json(task, person)),
     )
 
 
@@ -108,6 +111,31 @@ def offers_comment(task: HumanTask) -> bool:
     return not approvals or any(one.get("comment", True) for one in approvals)
 
 
+def _to_answer_lines(task: HumanTask, value: Any) -> tuple[tuple[str, str], ...]:
+    """Return the lines in the order and the words of the form; by their names without it."""
+    lines = _to_lines(value)
+    try:
+        form = build_form(task) if lines and isinstance(value, dict) else None
+    except TaskFormError:
+        form = None
+    if form is None:
+        return lines
+    known = [name for name in form.fields if name in value]
+    asked = [(str(form[name].label), _say_chosen(form.fields[name], value[name])) for name in known]
+    return (*asked, *(line for line in lines if line[0] not in known))
+
+
+def _say_chosen(field: forms.Field, value: Any) -> str:
+    """Return a value as the form calls it; rows of a table are not looked up."""
+    if isinstance(field, forms.ModelChoiceField) or not isinstance(field, forms.ChoiceField):
+        return _to_text(value)
+    choices: Iterable[Any] = flatten_choices(cast("Any", field.choices))
+    labels = {str(one): str(label) for one, label in choices}
+    if isinstance(value, list):
+        return ", ".join(labels.get(str(one), _to_text(one)) for one in value)
+    return labels.get(str(value), _to_text(value)) if value not in ("", None) else ""
+
+
 def _to_lines(value: Any) -> tuple[tuple[str, str], ...]:
     if value is None or value == {"hidden": True}:
         return ()
@@ -117,4 +145,6 @@ def _to_lines(value: Any) -> tuple[tuple[str, str], ...]:
 
 
 def _to_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

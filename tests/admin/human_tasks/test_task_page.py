@@ -114,7 +114,7 @@ class TestWhatItShows:
         said = text_of(eva.get(page_of(row)))
 
         assert re.search(r"It was completed by eva at \d\d:\d\d\.", said)
-        assert "approved true" in said
+        assert "Approved yes" in said
         assert "as agreed" in said
 
 

@@ -15,7 +15,7 @@ from durable_django.control.human_tasks.showing import (
     offers_comment,
 )
 from durable_django.control.permissions import Permission
-from durable_django.domain.task_form import Approval, Choice, TaskForm
+from durable_django.domain.task_form import Approval, Choice, MultiChoice, TaskForm, Text
 from durable_django.exceptions import TaskNotFoundError
 from durable_django.models import HumanTask
 from durable_django.runtime import engine
@@ -62,6 +62,34 @@ class TestAnswer:
 
         assert answer_json(done, person_of(eva)) == {"approved": True}
         assert answer_json(done, person_of(person("bob", DO, groups=["finance"]))) == HIDDEN
+
+    def test_it_is_told_in_the_words_of_its_form(self, store: Any) -> None:
+        eva = person("eva", DO)
+        asked = {
+            "zone": Choice({"eu": "Europe"}, label="Where to"),
+            "kinds": MultiChoice({"a": "Air", "s": "Sea"}),
+            "sure": Approval(),
+            "password": Text(),
+            "note": Text(required=False),
+        }
+        row = task("eva", fields=list(TaskForm.of(asked).to_json()))
+        given = {"zone": "eu", "kinds": ["s", "a"], "sure": False, "password": "x", "note": ""}
+        human_tasks.complete(row.pk, given, user=eva)
+
+        assert build_page(eva, row.pk).answer == (
+            ("Where to", "Europe"),
+            ("Kinds", "Air, Sea"),
+            ("Sure", "no"),
+            ("Password", "•••"),
+            ("Note", ""),
+        )
+
+    def test_without_its_form_it_is_told_by_names(self, row: HumanTask) -> None:
+        eva = person("eva", DO, groups=["finance"])
+        human_tasks.complete(row.pk, {"approved": True}, user=eva)
+        HumanTask.objects.filter(pk=row.pk).update(form="shop.forms.GoneForm")
+
+        assert build_page(eva, row.pk).answer == (("approved", "yes"),)
 
 
 class TestPage:
