@@ -77,7 +77,7 @@ def release(task_id: TaskId, *, user: Any, reason: str = "") -> Task:
     task, person = _find(task_id, user)
     if not (person.completes or person.reassigns):
         raise refused(TaskActNotAllowedError("release", Permission.COMPLETE_TASKS), task, person)
-    by, why = actor_of(user), reason[:MAX_REASON_LENGTH]
+    by, why = actor_of(user), cut(reason, MAX_REASON_LENGTH)
 
     def act(store: CheckpointStore, row: HumanTask) -> Task:
         check_is_active(row)
@@ -102,7 +102,7 @@ def delegate(task_id: TaskId, to: str, *, user: Any, reason: str = "") -> Task:
     task, person = _find(task_id, user)
     if not person.completes:
         raise refused(TaskActNotAllowedError("delegate", Permission.COMPLETE_TASKS), task, person)
-    by, why = actor_of(user), reason[:MAX_REASON_LENGTH]
+    by, why = actor_of(user), cut(reason, MAX_REASON_LENGTH)
 
     def act(store: CheckpointStore, row: HumanTask) -> Task:
         check_is_active(row)
@@ -127,7 +127,7 @@ def reassign(task_id: TaskId, to: Principal | str, *, user: Any, reason: str = "
     """
     task, person = _find(task_id, user)
     _require_reassign("reassign", task, person)
-    by, why = actor_of(user), reason[:MAX_REASON_LENGTH]
+    by, why = actor_of(user), cut(reason, MAX_REASON_LENGTH)
 
     def act(store: CheckpointStore, row: HumanTask) -> Task:
         check_is_active(row)
@@ -149,7 +149,7 @@ def cancel(task_id: TaskId, *, user: Any, reason: str = "") -> Task:
     """
     task, person = _find(task_id, user)
     _require_reassign("cancel", task, person)
-    by, why = actor_of(user), reason[:MAX_REASON_LENGTH]
+    by, why = actor_of(user), cut(reason, MAX_REASON_LENGTH)
     ended = _act(task, lambda store, row: store.cancel_task(row.pk, by, why))
     wake_for(ended)
     return ended
@@ -185,7 +185,7 @@ def complete(
     task, person = _find(task_id, user)
     check_may_do(task, person, "complete")
     answer = check_answer(task, data, prefix=prefix)
-    said, by = comment[:MAX_COMMENT_LENGTH], actor_of(user)
+    said, by = cut(comment, MAX_COMMENT_LENGTH), actor_of(user)
     text = encode_answer(task, answer, by=person.name, comment=said)
 
     def act(store: CheckpointStore, row: HumanTask) -> Task:
@@ -200,6 +200,11 @@ def complete(
 def wake_for(task: Task) -> None:
     """Let a worker know that the task's execution may go on; a hint, after the commit."""
     engine().acts.wake(task.execution_id)
+
+
+def cut(text: str, most: int) -> str:
+    """Return what people said, at most so much of it, without what no database stores."""
+    return text.replace("\0", "").encode(errors="replace").decode()[:most]
 
 
 def _find(task_id: TaskId, user: Any) -> tuple[HumanTask, Person]:

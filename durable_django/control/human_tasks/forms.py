@@ -8,7 +8,7 @@ become references. Files cannot be stored in an answer: a form that asks for one
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
@@ -56,7 +56,10 @@ def build_form(
         return empty
     query = data if isinstance(data, QueryDict) else to_query(empty, data)
     _refuse_nul(query, empty)
-    return _make(make, task.form, data=query, prefix=prefix)
+    form = _make(make, task.form, data=query, prefix=prefix)
+    if query is not data:
+        _read_plainly(form.fields.values())
+    return form
 
 
 def check_answer(
@@ -110,6 +113,13 @@ def _make(make: type[forms.BaseForm], path: str, **options: Any) -> forms.BaseFo
         return make(**options)
     except (TypeError, AttributeError, ValueError) as error:
         raise UnusableFormError(path, f"it cannot be made without arguments: {error}") from error
+
+
+def _read_plainly(fields: Iterable[forms.Field]) -> None:
+    """Have values mean the same in every language: 0.125 is not 125 where a point groups digits."""
+    for field in fields:
+        field.localize = False
+        _read_plainly(getattr(field, "fields", ()))
 
 
 def _refuse_nul(data: QueryDict, form: forms.BaseForm) -> None:

@@ -22,7 +22,7 @@ from django.urls import NoReverseMatch, reverse
 
 from durable_django.conf import settings
 from durable_django.control.hook_tokens import TASK_LINK, digest_token, read_token, sign_token
-from durable_django.control.human_tasks.acting import MAX_COMMENT_LENGTH, wake_for
+from durable_django.control.human_tasks.acting import MAX_COMMENT_LENGTH, cut, wake_for
 from durable_django.control.human_tasks.checking import (
     TaskId,
     check_is_active,
@@ -170,7 +170,7 @@ def use_link(
     """
     link, task = find_link(token)
     answer = check_answer(task, data, prefix=prefix)
-    said = comment[:MAX_COMMENT_LENGTH]
+    said = cut(comment, MAX_COMMENT_LENGTH)
     text = encode_answer(task, answer, by=link.user, comment=said)
     done = engine().store.transact(partial(_use, link, text, said))
     if done is None:
@@ -289,7 +289,7 @@ def _tell(
         execution_id=task.execution_id,
         type=what,
         actor=by,
-        reason=reason[:MAX_REASON_LENGTH],
+        reason=cut(reason, MAX_REASON_LENGTH),
         details={"task": str(task.pk), "name": task.name, "link": str(link.pk)}
         | {"user": link.user, **more},
     )

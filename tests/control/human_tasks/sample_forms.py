@@ -38,6 +38,13 @@ class ManyFieldsForm(forms.Form):
     maybe = forms.NullBooleanField(required=False)
 
 
+class MeasureForm(forms.Form):
+    """Of numbers that people write as they are used to."""
+
+    kilos = forms.DecimalField(localize=True)
+    metres = forms.FloatField(localize=True)
+
+
 class EntryForm(forms.ModelForm):
     class Meta:
         model = LedgerEntry

@@ -363,6 +363,16 @@ class TestCompleting:
         assert len(fresh(row).comment) == 10_000
 
 
+def test_what_no_database_stores_is_left_out_of_what_people_say(eva: User, boss: User) -> None:
+    row = task(assignee="eva")
+
+    human_tasks.release(row.pk, user=eva, reason="a\0b")
+    human_tasks.complete(row.pk, YES, user=eva, comment="\ud800 ok\0")
+
+    assert ExecutionEvent.objects.filter(type="task_released").get().reason == "ab"
+    assert fresh(row).comment == "? ok"
+
+
 class TestBetweenTheLookAndTheAct:
     """The store stands in for the other process: what it does comes before the act's own lock."""
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, User
 from django.http import QueryDict
+from django.utils import translation
 
 from durable_django.control.human_tasks.errors import UnknownFormError, UnusableFormError
 from durable_django.control.human_tasks.forms import (
@@ -77,6 +78,17 @@ class TestFormsOfTheProject:
         assert answer["pay_at"] == datetime(2026, 1, 31, 9, tzinfo=UTC)
         assert answer["urgent"] is True
         assert answer["tags"] == ["a"]
+
+    @pytest.mark.parametrize("number", [Decimal("0.125"), "0.125", 0.125], ids=repr)
+    def test_numbers_are_the_same_in_every_language(self, settings: Any, number: Any) -> None:
+        settings.USE_THOUSAND_SEPARATOR = True
+
+        with translation.override("de"):
+            given = check_answer(naming("MeasureForm"), {"kilos": number, "metres": number})
+            typed = check_answer(naming("MeasureForm"), QueryDict("kilos=0,125&metres=1.125"))
+
+        assert given == {"kilos": Decimal("0.125"), "metres": 0.125}
+        assert typed == {"kilos": Decimal("0.125"), "metres": 1125.0}
 
     def test_false_is_no(self) -> None:
         answer = check_answer(
