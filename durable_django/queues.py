@@ -101,7 +101,9 @@ def pause(name: str, *, reason: str = "", by: Actor = CODE) -> QueueControl:
 
 
 def drain(name: str, *, reason: str = "", by: Actor = CODE) -> QueueControl:
-    """Have workers begin nothing new of a queue until `resume`; what has begun goes on.
+    """Have workers begin nothing new of a queue until `resume`; what has begun goes on to its end.
+
+    The children that it waits for begin all the same, or it could never end.
 
     Raises:
         DefinitionError: The name is not legal.

@@ -42,6 +42,11 @@ class Gate:
         return cls(mode=mode, max_running=max_running, rate=rate, tokens=tokens, now=now)
 
     @property
+    def is_draining(self) -> bool:
+        """Whether of what is new only the children begin that others wait for."""
+        return self.mode is QueueMode.DRAINING
+
+    @property
     def next_token_at(self) -> datetime:
         """When the next one may begin."""
         if self.rate is None or self.tokens + _ALMOST >= 1:
@@ -51,7 +56,7 @@ class Gate:
 
     def lets_begin(self, wanted: int) -> int:
         """Return how many of so many new ones may begin."""
-        if self.mode is not QueueMode.OPEN:
+        if self.mode is QueueMode.PAUSED:
             return 0
         return wanted if self.rate is None else min(wanted, int(self.tokens + _ALMOST))
 

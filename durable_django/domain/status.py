@@ -228,7 +228,7 @@ class QueueMode(StrEnum):
     """What the workers take from a queue."""
 
     OPEN = "open"
-    #: Only what has begun already, until none of it is left.
+    #: Only what has begun already, and the children it waits for, until none of it is left.
     DRAINING = "draining"
     PAUSED = "paused"
 

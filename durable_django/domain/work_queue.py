@@ -150,7 +150,8 @@ class QueueFigures:
     running: int = 0
     #: All others: they sleep, wait, or are held back. Paused and parked ones are left out.
     waiting: int = 0
-    #: Those of all of these that have begun: none is left of a queue that was drained.
+    #: Those of all of these that have begun, or that a parent waits for: none is left of a queue
+    #: that was drained.
     begun: int = 0
 
 

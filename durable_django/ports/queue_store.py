@@ -17,11 +17,13 @@ class QueueStore(Protocol):
     does not: whoever asks for one execution advances it in its own process, outside of the queue.
     A claim takes first what a lost worker left, then what has begun, then what is new.
 
-    * PAUSED: nothing is claimed. DRAINING: only what has begun.
+    * PAUSED: nothing is claimed. DRAINING: only what has begun, and the children that others wait
+      for: else these could not end.
     * `max_running`: never are more executions of the queue held, however many claim at once. One
       whose lease ran out is not counted if it is itself to be claimed, and keeps its place else,
       because its worker might come back.
-    * `rate`: every first claim takes a token from a bucket.
+    * `rate`: every first claim takes a token from a bucket, unless the execution is only to end,
+      because it was cancelled or has expired before it began. Such a one counts as begun.
 
     A control that is new or was lifted is minded by other processes within a second; one that is
     changed, by the next claim.

@@ -41,9 +41,13 @@ class TestTokens:
     def test_without_a_rate_as_many_begin_as_like(self):
         assert gate().lets_begin(10) == 10
 
-    @pytest.mark.parametrize("mode", [QueueMode.DRAINING, QueueMode.PAUSED])
-    def test_none_begins_unless_the_queue_is_open(self, mode):
-        assert gate(mode=mode).lets_begin(10) == 0
+    def test_none_begins_in_a_paused_queue(self):
+        assert gate(mode=QueueMode.PAUSED).lets_begin(10) == 0
+
+    def test_children_need_tokens_in_a_draining_queue_too(self):
+        draining = gate(mode=QueueMode.DRAINING, rate=Rate(2, MINUTE), tokens=1.0)
+
+        assert draining.lets_begin(10) == 1
 
     def test_a_clock_that_was_put_back_takes_none_away(self):
         assert gate(rate=Rate(2, MINUTE), tokens=2.0, now=NOW - MINUTE).lets_begin(10) == 2

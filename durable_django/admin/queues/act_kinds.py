@@ -83,7 +83,8 @@ class DrainAct(QueueAct):
         """Say what goes on, and what does not begin."""
         return [
             _("Workers begin nothing new of it, within a second or so."),
-            _("What has begun goes on to its end; now that are %d.") % self.row.figures.begun,
+            _("What has begun goes on to its end, with the children it waits for; now that are %d.")
+            % self.row.figures.begun,
             _("When none is left, this page says that it is drained."),
         ]
 

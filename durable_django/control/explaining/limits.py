@@ -59,7 +59,7 @@ def explain_queue(case: Case, alarm: datetime) -> Answer | None:
     execution, control = case.execution, case.control
     if control is None or execution.guarantee is Guarantee.FOREGROUND:
         return None
-    is_new = execution.started_at is None
+    is_new = execution.started_at is None and not execution.parent_wait
     said = {"queue": control.name, "why": f" ({control.reason})" if control.reason else ""}
     if control.mode is QueueMode.PAUSED:
         headline, reason = _("Its queue is paused"), _("Queue %(queue)s is paused%(why)s.")

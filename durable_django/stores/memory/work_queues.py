@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from durable_django.domain.queue_gate import Gate, Held
-from durable_django.domain.status import CLAIMABLE_STATUSES, Guarantee, QueueMode
+from durable_django.domain.status import CLAIMABLE_STATUSES, Guarantee, QueueMode, WaitKind
 from durable_django.domain.work_queue import (
     UNCHANGED,
     QueueChange,
@@ -117,7 +117,9 @@ def _measure(records: list[Record], now: datetime) -> QueueFigures:
         due=due,
         running=running,
         waiting=len(records) - due - running,
-        begun=sum(record.execution.started_at is not None for record in records),
+        begun=sum(
+            record.execution.started_at is not None or _is_awaited(record) for record in records
+        ),
     )
 
 
@@ -130,8 +132,8 @@ def choose(
     lost = [record for record in due if record.is_held][: held.room_for_lost(gate, limit)]
     others = [record for record in due if not record.is_held]
     room = held.room(gate, limit - len(lost))
-    begun = [record for record in others if record.execution.started_at is not None][:room]
-    new = [record for record in others if record.execution.started_at is None]
+    begun = [record for record in others if _has_begun(record, gate.now)][:room]
+    new = [record for record in others if _is_new(record, gate)]
     return [*lost, *begun], new[: gate.lets_begin(room - len(begun))]
 
 
@@ -142,16 +144,41 @@ def next_alarm(records: list[Record], gate: Gate, held: Held) -> datetime | None
     alarms = [held.next_change(gate)]
     if held.room(gate, 1):
         plain = _earliest(records)
-        if gate.lets_begin(1):
+        if gate.lets_begin(1) and not gate.is_draining:
             alarms.append(plain)
         else:
-            begun = [one for one in records if one.execution.started_at is not None]
-            has_begun = any(one.is_due(gate.now) and not one.is_held for one in begun)
-            later = [one for one in begun if not one.is_due(gate.now)]
-            alarms.append(gate.now if has_begun else _earliest(later))
-            if gate.mode is QueueMode.OPEN and plain is not None:
+            due = [one for one in records if one.is_due(gate.now) and not one.is_held]
+            later = [one for one in records if not one.is_due(gate.now) and _will_go_on(one, gate)]
+            is_begun_due = any(_has_begun(one, gate.now) for one in due)
+            alarms.append(gate.now if is_begun_due else _earliest(later))
+            has_new = not gate.is_draining or any(_is_new(one, gate) for one in due)
+            if has_new and plain is not None:
                 alarms.append(max(plain, gate.next_token_at))
     return min((alarm for alarm in alarms if alarm is not None), default=None)
+
+
+def _has_begun(record: Record, now: datetime) -> bool:
+    """Say whether nothing begins with it: not with what is only to end, either."""
+    execution = record.execution
+    has_expired = execution.expires_at is not None and execution.expires_at <= now
+    return bool(execution.started_at or execution.cancel_requested_at or has_expired)
+
+
+def _is_new(record: Record, gate: Gate) -> bool:
+    """Say whether it takes a token, and the mode of the queue lets it begin."""
+    return not _has_begun(record, gate.now) and (not gate.is_draining or _is_awaited(record))
+
+
+def _will_go_on(record: Record, gate: Gate) -> bool:
+    """Say whether it needs no token at its alarm, or is a child that a draining queue minds."""
+    alarm = record.execution.wake_at
+    begun = alarm is not None and _has_begun(record, alarm)
+    return begun or (gate.is_draining and _is_awaited(record))
+
+
+def _is_awaited(record: Record) -> bool:
+    """Say whether its parent waits for it."""
+    return record.execution.parent_wait is not WaitKind.NOTHING
 
 
 def _earliest(records: list[Record]) -> datetime | None:

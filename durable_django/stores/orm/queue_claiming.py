@@ -23,9 +23,9 @@ from durable_django.stores.orm.database import Database
 from durable_django.stores.orm.queue_gates import (
     IN_QUEUE,
     IS_HELD,
-    NEW,
     Lines,
     due_in,
+    is_new,
     lock_gate,
     measure_held,
     pay,
@@ -79,10 +79,10 @@ def count_due(db: Database, lines: Lines, queue: str, limit: int) -> int:
     room = held.room(gate, limit - lost)
     if not room:
         return lost
-    if gate.lets_begin(room) == room:
+    if gate.lets_begin(room) == room and not gate.is_draining:
         return lost + _count(db, queue, f"NOT ({IS_HELD})", room)
     begun = len(lines.find_begun(db, queue, room))
-    return lost + begun + _count(db, queue, NEW, gate.lets_begin(room - begun))
+    return lost + begun + _count(db, queue, is_new(db, gate), gate.lets_begin(room - begun))
 
 
 def next_alarm(db: Database, lines: Lines, queue: str, plain_alarm: datetime) -> datetime | None:
@@ -100,12 +100,14 @@ def next_alarm(db: Database, lines: Lines, queue: str, plain_alarm: datetime) ->
 def _alarms_of_others(
     db: Database, lines: Lines, queue: str, gate: Gate, plain_alarm: datetime
 ) -> list[datetime | None]:
-    if gate.lets_begin(1):
+    if gate.lets_begin(1) and not gate.is_draining:
         return [plain_alarm]
-    has_begun = lines.find_begun(db, queue, 1)
-    of_begun = gate.now if has_begun else lines.next_begun(db, queue)
-    is_open = gate.mode is QueueMode.OPEN
-    return [of_begun, max(plain_alarm, gate.next_token_at) if is_open else None]
+    is_begun_due = lines.find_begun(db, queue, 1)
+    of_begun = (
+        gate.now if is_begun_due else lines.next_begun(db, queue, with_children=gate.is_draining)
+    )
+    has_new = not gate.is_draining or bool(_find_new(db, queue, gate, 1))
+    return [of_begun, max(plain_alarm, gate.next_token_at) if has_new else None]
 
 
 def _choose(
@@ -116,7 +118,7 @@ def _choose(
     old = _find_lost(db, queue, held.room_for_lost(gate, limit))
     room = held.room(gate, limit - len(old))
     begun = lines.find_begun(db, queue, room)
-    return [*old, *begun], _find_new(db, queue, gate.lets_begin(room - len(begun)))
+    return [*old, *begun], _find_new(db, queue, gate, gate.lets_begin(room - len(begun)))
 
 
 def _find_lost(db: Database, queue: str, limit: int) -> list[UUID]:
@@ -129,10 +131,10 @@ def _find_lost(db: Database, queue: str, limit: int) -> list[UUID]:
     return [to_uuid(key) for [key] in db.fetch(sql, [queue, limit])]
 
 
-def _find_new(db: Database, queue: str, limit: int) -> list[UUID]:
+def _find_new(db: Database, queue: str, gate: Gate, limit: int) -> list[UUID]:
     if limit < 1:
         return []
-    sql = f"SELECT id {due_in(db, NEW)} LIMIT %s"
+    sql = f"SELECT id {due_in(db, is_new(db, gate))} LIMIT %s"
     return [to_uuid(key) for [key] in db.fetch(sql, [queue, limit])]
 
 

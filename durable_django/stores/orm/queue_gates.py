@@ -22,8 +22,7 @@ QUEUES = WorkQueue._meta.db_table  # noqa: SLF001 -- Django's documented model A
 IS_HELD = "status IN ('running', 'compensating') AND waiting_kind = ''"
 #: One parameter, the queue. What `run()` advances as FOREGROUND is outside of every queue.
 IN_QUEUE = "queue = %s AND guarantee = 'background'"
-BEGUN = f"started_at IS NOT NULL AND NOT ({IS_HELD})"
-NEW = f"started_at IS NULL AND NOT ({IS_HELD})"
+_IS_AWAITED = "parent_wait <> ''"
 
 #: A line of due executions up to this long is looked through each time.
 _SHORT_LINE = 1000
@@ -100,15 +99,15 @@ class Lines:
         self._paused_until: dict[str, float] = {}
 
     def find_begun(self, db: Database, queue: str, limit: int) -> list[UUID]:
-        """Return up to `limit` due executions that have begun and are not held, in their order."""
+        """Return up to `limit` due executions that `has_begun` is true of, in their order."""
         if limit < 1:
             return []
         if self._is_long(db, queue) and self._paused_until.get(queue, 0) > self._monotonic():
-            is_begun = f"CASE WHEN {BEGUN} THEN 1 ELSE 0 END AS is_begun"
+            is_begun = f"CASE WHEN {has_begun(db)} THEN 1 ELSE 0 END AS is_begun"
             head = f"SELECT id, order_at, {is_begun} {due_in(db)} LIMIT {_SHORT_LINE}"
             sql = f"SELECT id FROM ({head}) AS head WHERE is_begun = 1 ORDER BY order_at LIMIT %s"
             return [to_uuid(key) for [key] in db.fetch(sql, [queue, limit])]
-        sql = f"SELECT id {due_in(db, BEGUN)} LIMIT %s"
+        sql = f"SELECT id {due_in(db, has_begun(db))} LIMIT %s"
         begun = self._monotonic()
         found = [to_uuid(key) for [key] in db.fetch(sql, [queue, limit])]
         if len(found) < limit:
@@ -116,10 +115,20 @@ class Lines:
             self._paused_until[queue] = ended + max(_PAUSE_S, _PAUSE_TIMES * (ended - begun))
         return found
 
-    def next_begun(self, db: Database, queue: str) -> datetime | None:
-        """Return the earliest alarm to come of an execution that has begun, if there is one."""
+    def next_begun(
+        self, db: Database, queue: str, *, with_children: bool = False
+    ) -> datetime | None:
+        """Return the earliest alarm to come of what needs no token, if there is one.
+
+        With children: also of those that somebody waits for.
+        """
         now = db.moment().now
-        begun = f"FROM {EXECUTIONS} {db.dialect.by_claim_index} WHERE queue = %s AND started_at IS NOT NULL AND"
+        needs_none = "started_at IS NOT NULL OR expires_at <= wake_at"
+        if with_children:
+            needs_none = f"{needs_none} OR {_IS_AWAITED}"
+        begun = (
+            f"FROM {EXECUTIONS} {db.dialect.by_claim_index} WHERE queue = %s AND ({needs_none}) AND"
+        )
         alarms = []
         first = f"SELECT wake_at {begun} order_at > {now} ORDER BY order_at LIMIT 1"
         for [alarm] in db.fetch(first, [queue]):
@@ -135,6 +144,24 @@ class Lines:
     def _is_long(self, db: Database, queue: str) -> bool:
         sql = f"SELECT id {due_in(db)} LIMIT 1 OFFSET {_SHORT_LINE}"
         return bool(db.fetch(sql, [queue]))
+
+
+def has_begun(db: Database) -> str:
+    """Return the condition that nobody holds it, and that nothing begins with it.
+
+    Not with what is only to end, either, because it was cancelled or has expired before it began.
+    """
+    ends = f"cancel_requested_at IS NOT NULL OR expires_at <= {db.moment().now}"
+    return f"(started_at IS NOT NULL OR {ends}) AND NOT ({IS_HELD})"
+
+
+def is_new(db: Database, gate: Gate) -> str:
+    """Return the condition that it takes a token, and that the mode of the queue lets it begin."""
+    lives_on = (
+        f"cancel_requested_at IS NULL AND (expires_at IS NULL OR expires_at > {db.moment().now})"
+    )
+    condition = f"started_at IS NULL AND {lives_on} AND NOT ({IS_HELD})"
+    return f"{condition} AND {_IS_AWAITED}" if gate.is_draining else condition
 
 
 def due_in(db: Database, condition: str = "1 = 1") -> str:

@@ -109,10 +109,11 @@ def measure_queues(
         " WHEN status IN ('running', 'compensating') AND waiting_kind = '' THEN 'running'"
         " ELSE 'waiting' END"
     )
+    begun = "CASE WHEN started_at IS NOT NULL OR parent_wait <> '' THEN 1 END"
     live = ", ".join(f"'{status}'" for status in sorted(CLAIMABLE_STATUSES))
     sql = (
-        f"SELECT queue, standing, COUNT(*), COUNT(started_at) FROM ("
-        f"SELECT queue, started_at, {standing} AS standing FROM {EXECUTIONS}"
+        f"SELECT queue, standing, COUNT(*), COUNT(begun) FROM ("
+        f"SELECT queue, {begun} AS begun, {standing} AS standing FROM {EXECUTIONS}"
         f" WHERE status IN ({live}) AND guarantee = 'background'"
         f" AND {of_queues}) AS live GROUP BY queue, standing"
     )

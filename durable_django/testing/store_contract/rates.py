@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from durable_django.domain.status import ExecutionStatus
 from durable_django.domain.work_queue import Rate
 from durable_django.ports.checkpoint_store import CheckpointStore
 from durable_django.testing.clock import ManualClock
@@ -14,6 +15,7 @@ from durable_django.testing.store_contract.arrange import (
     LEASE,
     MICROSECOND,
     MINUTE,
+    status_of,
     suspend,
 )
 from durable_django.testing.store_contract.queues import (
@@ -106,6 +108,24 @@ class RatesContract:
 
         assert same == []
         assert len(take(store)) == 3  # noqa: PLR2004 -- a new bucket
+
+    def test_what_is_only_to_end_needs_no_token(
+        self, store: CheckpointStore, clock: ManualClock
+    ) -> None:
+        """A debounce, and short times to live, must not use up what others wait for."""
+        control(store, rate=Rate(1, 365 * 24 * HOUR))
+        cancelled, *_ = start_many(store, 1)
+        expired, *_ = start_many(store, 1, expires_at=clock.now() + HOUR)
+        clock.advance(HOUR)
+        first, second = start_many(store, 2)
+        store.request_cancel(cancelled, "replaced", compensates=True)
+        due = store.count_due("default", 10)
+
+        claimed = ids_of(take(store))
+
+        assert (sorted(claimed[:2]), claimed[2:]) == (sorted([cancelled, expired]), [first])
+        assert due == len(claimed)
+        assert status_of(store, second) is ExecutionStatus.PENDING
 
     def test_both_limits_hold(self, store: CheckpointStore, clock: ManualClock) -> None:
         control(store, rate=TWO_A_MINUTE, max_running=1)

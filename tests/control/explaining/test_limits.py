@@ -81,6 +81,7 @@ class TestQueue:
     def test_a_draining_queue_is_why_if_it_has_not_begun(self):
         assert tell_due(DRAINING).reason.startswith("Queue mail is draining")
         assert "draining" not in tell_due(DRAINING, started_at=at(1)).reason
+        assert "draining" not in tell_due(DRAINING, parent_wait=WaitKind.CHILD).reason
 
     @pytest.mark.parametrize(
         ("limits", "said"),
