@@ -152,7 +152,8 @@ class TickRequester:
             if former is None:
                 self._store.insert_tick(tick)
             else:
-                self._store.replace_tick(tick, _MADE_UP_FOR)
+                told = f"{tick.detail} Before: {former.detail}"[:_LONGEST_DETAIL]
+                self._store.replace_tick(replace(tick, detail=told), _MADE_UP_FOR)
             done.append((tick_at, handle.id))
         return done
 

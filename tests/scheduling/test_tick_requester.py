@@ -187,6 +187,18 @@ class TestBackfill:
             assert tick is not None
             assert (tick.kind, tick.outcome) == (TickKind.BACKFILL, TickOutcome.STARTED)
 
+    def test_still_tells_of_what_was_missed_with_the_one_it_makes_up_for(self, world: World):
+        why = "5 ticks, up to 2026-01-01 05:00:00 UTC: nobody was there in time."
+        missed = make_tick(
+            schedule_name="hourly", tick_at=at(1), outcome=TickOutcome.MISSED, detail=why
+        )
+        world.schedules.insert_tick(missed)
+
+        world.requester.backfill("hourly", at(1), at(2), by=ANA)
+
+        [tick] = world.schedules.list_ticks("hourly", 9)
+        assert tick.detail == f"Asked for by ana. Before: {why}"
+
     @pytest.mark.parametrize("first", [1, 2, 4], ids=["before", "at its second", "within"])
     def test_leaves_out_all_that_one_row_says_were_skipped(self, world: World, first: int):
         skipped = make_tick(
