@@ -153,15 +153,16 @@ class TaskOverError(DurableError):
         self.task_id = task_id
         #: "completed", "cancelled" or "expired".
         self.status = str(status)
-        #: Who completed or cancelled it; empty if it ended with its execution, or by itself.
+        #: Who completed or cancelled it; empty if its execution withdrew it, or its time was up.
         self.by = by
         self.at = at
         when = f" at {at:%Y-%m-%d %H:%M} UTC" if at else ""
         if self.status == "expired":
             what = f"ran out of time{when}"
+        elif by:
+            what = f"was already {self.status} by {by}{when}"
         else:
-            whose = f"by {by}" if by else "with its execution"
-            what = f"was already {self.status} {whose}{when}"
+            what = f"was withdrawn by its execution{when}"
         super().__init__(f"Task {task_id} {what}. Nothing was changed.")
 
 

@@ -93,9 +93,11 @@ class TaskCalls:
             form: A Django form class that other processes can import; or one field (`Approval()`,
                 `Choice(…)`, `MultiChoice(…)`, `Text()`), or several by their names. `{}` asks for
                 nothing but that it be done.
-            title: What people read in the inbox; at most 255 characters.
+            title: What people read in the inbox; at most 255 characters. It is stored as it is,
+                as are the description and what people say beside an answer.
             description: What else they should know.
-            display: Names and values that are shown beside the form.
+            display: Names and values that are shown beside the form; a payload, as the answer is:
+                encrypted, if payloads are.
             assignees: One user has the task from the start; of several, each may claim it.
             candidates: Who else may claim it. With neither, everybody who may complete tasks;
                 empty ones are refused.

@@ -63,7 +63,7 @@ class TestWhoWaits:
         [task] = driver.tasks(execution)
         assert (str(task.status), task.actor) == ("cancelled", None)
         assert task.comment == "Its execution was cancelled: customer"
-        with pytest.raises(TaskOverError, match="with its execution"):
+        with pytest.raises(TaskOverError, match="withdrawn by its execution"):
             driver.store.complete_task(task.id, "alice", "{}")
 
     def test_a_compensation_cancels_it_before_it_begins(self, driver, define):

@@ -47,7 +47,7 @@ def say_end(status: str, by: str, at: datetime | None, now: datetime) -> str:
     elif by:
         text = _("It was cancelled by %(by)s%(when)s.")
     else:
-        text = _("It ended with its execution%(when)s.")
+        text = _("It was withdrawn by its execution%(when)s.")
     return text % {"by": by or _("somebody"), "when": when}
 
 

@@ -214,7 +214,7 @@ class HumanTasksContract:
         assert (over.status, over.actor, over.remind_at) == (TaskStatus.CANCELLED, None, None)
         assert over.finished_at == clock.now()
         assert over.comment == f"Its execution {SAID[end]}."
-        with pytest.raises(TaskOverError, match="with its execution"):
+        with pytest.raises(TaskOverError, match="withdrawn by its execution"):
             store.complete_task(task.id, "alice", "1")
 
     @pytest.mark.parametrize("end", ENDS)

@@ -44,7 +44,7 @@ def test_instant_is_as_short_as_it_may_be(at: datetime, said: str):
             "It was already completed by bob at 14:02.",
         ),
         (TaskOverError(ID, "cancelled", "bob", AT), "It was already cancelled by bob at 14:02."),
-        (TaskOverError(ID, "cancelled", "", AT), "It ended with its execution at 14:02."),
+        (TaskOverError(ID, "cancelled", "", AT), "It was withdrawn by its execution at 14:02."),
         (TaskOverError(ID, "expired", "", AT), "Its time was up at 14:02."),
         (TaskClaimedError(ID, "bob", AT), "bob claimed it at 14:02."),
         (TaskClaimedError(ID, "bob"), "bob has it now."),

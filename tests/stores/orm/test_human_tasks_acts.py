@@ -232,7 +232,7 @@ class TestRows:
         assert store.complete(claim, "1") is None
         HumanTask.objects.filter(pk=task.id).update(status="open", is_active=True)
 
-        with pytest.raises(TaskOverError, match="with its execution"):
+        with pytest.raises(TaskOverError, match="withdrawn by its execution"):
             store.complete_task(task.id, "alice", "1")
 
         assert store.load_task(task.id).status is TaskStatus.OPEN
