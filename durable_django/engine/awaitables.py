@@ -9,7 +9,8 @@ from typing import Any
 
 from durable_django.domain.identifiers import check_key, check_name
 from durable_django.engine.branches import Branch
-from durable_django.engine.child_manager import ChildManager, ChildOptions
+from durable_django.engine.child_manager import ChildManager
+from durable_django.engine.child_plans import ChildOptions
 from durable_django.engine.signal_manager import NO_DEFAULT, SignalManager
 from durable_django.engine.slice_state import SliceState
 from durable_django.engine.timer_manager import TimerManager

@@ -11,7 +11,8 @@ from durable_django.domain.claim import Claim
 from durable_django.domain.event import Actor, ActorKind, EventType, NewEvent
 from durable_django.domain.execution import Execution
 from durable_django.domain.status import CheckpointKind, ParentClosePolicy, WaitKind
-from durable_django.engine.slice_state import SliceNeeds, SliceState
+from durable_django.engine.slice_needs import SliceNeeds
+from durable_django.engine.slice_state import SliceState
 from durable_django.exceptions import ExecutionNotFoundError, InvalidTransitionError
 from durable_django.ports.checkpoint_store import LeaseLost
 

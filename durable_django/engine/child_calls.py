@@ -10,7 +10,8 @@ from uuid import UUID
 from durable_django.domain.identifiers import check_name
 from durable_django.domain.retry_policy import RetryPolicy
 from durable_django.domain.status import ParentClosePolicy
-from durable_django.engine.child_manager import ChildManager, ChildOptions, close_policy
+from durable_django.engine.child_manager import ChildManager
+from durable_django.engine.child_plans import ChildOptions, close_policy
 from durable_django.engine.signal_manager import NO_DEFAULT
 from durable_django.engine.slice_state import SliceState
 

@@ -6,23 +6,17 @@ it unknown. Every end of a child tells the parent. Its id is derived from the pa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import replace
 from typing import Any, NoReturn
 from uuid import UUID
 
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.error_record import ErrorRecord
 from durable_django.domain.execution import Execution, NewExecution
-from durable_django.domain.identifiers import child_id
-from durable_django.domain.retry_policy import RetryPolicy
 from durable_django.domain.status import (
     CheckpointKind,
     CheckpointStatus,
     ExecutionStatus,
-    OnConflict,
-    ParentClosePolicy,
     WaitKind,
 )
 from durable_django.domain.wait import Suspension, Wait, check_wait
@@ -33,45 +27,25 @@ from durable_django.engine.child_outcomes import (
     failed_outcome,
     outcome_of,
 )
-from durable_django.engine.map_result import as_plain
+from durable_django.engine.child_plans import (
+    ChildOptions,
+    find_holder_of_key,
+    plan_child,
+    with_free_key,
+)
 from durable_django.engine.records import Call
 from durable_django.engine.same_start import check_same_start
 from durable_django.engine.signal_manager import NO_DEFAULT
-from durable_django.engine.slice_state import SliceNeeds, SliceState, Undoable, error_of
+from durable_django.engine.slice_needs import SliceNeeds
+from durable_django.engine.slice_state import SliceState, error_of
 from durable_django.engine.suspension import WorkflowSuspended
+from durable_django.engine.undoables import Undoable
 from durable_django.engine.witnesses import path_of
 from durable_django.exceptions import (
     ChildCancelledError,
-    ChildDepthError,
     ChildFailedError,
     ChildTimeoutError,
-    DefinitionError,
-    ExecutionKeyConflictError,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChildOptions:
-    """What a call of `ctx.child` asks for; see there."""
-
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
-    timeout: timedelta | None = None
-    default: Any = NO_DEFAULT
-    on_parent_close: ParentClosePolicy = ParentClosePolicy.CANCEL
-    compensate: Any = None
-    compensate_retry: RetryPolicy | None = None
-
-
-def close_policy(name: str) -> ParentClosePolicy:
-    """Return the policy that code names.
-
-    Raises:
-        DefinitionError: There is none of this name.
-    """
-    known = [str(policy) for policy in ParentClosePolicy]
-    if name not in known:
-        raise DefinitionError(f"on_parent_close is {' or '.join(known)}, not {name!r:.60}.")
-    return ParentClosePolicy(name)
 
 
 class ChildManager:
@@ -152,7 +126,9 @@ class ChildManager:
     def _begin(
         self, call: Call, target: Any, args: tuple[Any, ...], options: ChildOptions
     ) -> NoReturn:
-        child = self._with_free_key(self._plan(call, target, args, options, WaitKind.CHILD))
+        child = with_free_key(
+            self._state, plan_child(self._state, call, target, args, options, WaitKind.CHILD)
+        )
         attempt = self._new_attempt(call, child, options)
         wait = replace(self._new_wait(call, options), starting=((attempt, child),))
         self._state.stop(WorkflowSuspended(wait))
@@ -250,8 +226,8 @@ class ChildManager:
         self, call: Call, target: Any, args: tuple[Any, ...], options: ChildOptions
     ) -> Checkpoint:
         state = self._state
-        child = self._plan(call, target, args, options, WaitKind.NOTHING)
-        holder = self._holder_of_key(child)
+        child = plan_child(state, call, target, args, options, WaitKind.NOTHING)
+        holder = find_holder_of_key(state, child)
         if holder is not None:
             check_same_start(holder, child, state.needs.payloads)
         outcome = replace(
@@ -272,50 +248,6 @@ class ChildManager:
 
     # --- both ---
 
-    def _with_free_key(self, child: NewExecution) -> NewExecution:
-        """Return a child that may have its key: one that ended for this very call gives it up.
-
-        Raises:
-            ExecutionKeyConflictError: Another execution has it, or will have it in a moment.
-        """
-        holder = self._holder_of_key(child)
-        if holder is None:
-            self._reserve_key(child)
-            return child
-        call = (holder.parent_id, holder.parent_key)
-        if call == (child.parent_id, child.parent_key) and holder.is_terminal:
-            return replace(child, on_conflict=OnConflict.REPLACE)
-        raise ExecutionKeyConflictError(
-            child.workflow_name, child.key or "", holder.id, awaits=True
-        )
-
-    def _reserve_key(self, child: NewExecution) -> None:
-        """Refuse a key that another branch is about to give to its child."""
-        if child.key is None or _takes_over(child):
-            return
-        first = self._state.starting.setdefault((child.workflow_name, child.key), child)
-        if first.id != child.id:
-            raise ExecutionKeyConflictError(child.workflow_name, child.key, first.id, awaits=True)
-
-    def _holder_of_key(self, child: NewExecution) -> Execution | None:
-        """Return the execution that has its key, unless it would take the key over."""
-        if child.key is None or _takes_over(child):
-            return None
-        find = self._store.find_execution_by_key
-        return self._state.write(find, child.workflow_name, child.key)
-
-    def _plan(
-        self,
-        call: Call,
-        target: Any,
-        args: tuple[Any, ...],
-        options: ChildOptions,
-        parent_wait: WaitKind,
-    ) -> NewExecution:
-        state = self._state
-        planned = state.needs.plan_child(target, as_plain(args), as_plain(dict(options.kwargs)))
-        return as_child(state, planned, call.key, call.next_attempt, parent_wait, options)
-
     def _new_attempt(
         self, call: Call, child: NewExecution | Execution, options: ChildOptions
     ) -> Checkpoint:
@@ -335,38 +267,6 @@ class ChildManager:
             idempotency_key=str(child.id),
             started_at=state.now(),
         )
-
-
-def as_child(
-    state: SliceState,
-    planned: NewExecution,
-    key: str,
-    attempt: int,
-    parent_wait: WaitKind,
-    options: ChildOptions,
-) -> NewExecution:
-    """Return a planned execution as a child of this one.
-
-    Raises:
-        ChildDepthError: It would have more ancestors than an execution may have.
-    """
-    depth = state.execution.depth + 1
-    if depth > state.needs.max_depth:
-        raise ChildDepthError(state.execution_id, key, state.needs.max_depth)
-    return replace(
-        planned,
-        id=child_id(state.execution_id, f"{key}@{attempt}", state.passed_at),
-        parent_id=state.execution_id,
-        parent_key=key,
-        parent_wait=parent_wait,
-        on_parent_close=options.on_parent_close,
-        depth=depth,
-        correlation_id=planned.correlation_id or state.execution.correlation_id,
-    )
-
-
-def _takes_over(child: NewExecution) -> bool:
-    return child.on_conflict in (OnConflict.REPLACE, OnConflict.QUEUE)
 
 
 def ring_for_children(needs: SliceNeeds, wait: Wait) -> None:

@@ -24,8 +24,8 @@ from durable_django.domain.status import (
 )
 from durable_django.domain.wait import Wait
 from durable_django.engine.cancelling import cancel_items
-from durable_django.engine.child_manager import ChildOptions, as_child
 from durable_django.engine.child_outcomes import error_of_child
+from durable_django.engine.child_plans import ChildOptions, as_child
 from durable_django.engine.dropping import was_dropped
 from durable_django.engine.map_items import check_lengths, keys_of, load_items
 from durable_django.engine.map_manager import MapOptions
@@ -40,8 +40,9 @@ from durable_django.engine.map_record import (
 )
 from durable_django.engine.map_result import MapResult
 from durable_django.engine.records import Call
-from durable_django.engine.slice_state import SliceState, Undoable, error_of
+from durable_django.engine.slice_state import SliceState, error_of
 from durable_django.engine.suspension import WorkflowSuspended
+from durable_django.engine.undoables import Undoable
 from durable_django.engine.witnesses import path_of
 from durable_django.exceptions import BranchDroppedError, ChildFailedError, DefinitionError
 

@@ -41,9 +41,9 @@ from durable_django.engine.notifier import Notifier
 from durable_django.engine.recovery_scanner import RecoveryReport, RecoveryScanner
 from durable_django.engine.registry import Registry, default_registry
 from durable_django.engine.serialization import Payloads
+from durable_django.engine.slice_needs import SliceNeeds
 from durable_django.engine.slice_outcome import SliceLimits, SliceOutcome
 from durable_django.engine.slice_runner import SliceRunner
-from durable_django.engine.slice_state import SliceNeeds
 from durable_django.engine.start_request import StartOptions
 from durable_django.engine.starting import bind_input, plain_subject
 from durable_django.exceptions import ConfigurationError, DurableCallError, DurableError

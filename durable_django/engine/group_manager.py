@@ -16,6 +16,7 @@ from datetime import timedelta
 
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.status import CheckpointKind, CheckpointStatus
+from durable_django.engine.branch_share import BranchShare
 from durable_django.engine.branches import Branch, BranchStatus, Outcome, run_branch
 from durable_django.engine.group_ending import find_decision, settle_group
 from durable_django.engine.group_history import (
@@ -29,7 +30,7 @@ from durable_django.engine.group_policies import Decision, GroupPolicy
 from durable_django.engine.group_record import GroupRecord, read_record
 from durable_django.engine.group_waits import combined, opened, timeout_of
 from durable_django.engine.records import Call
-from durable_django.engine.slice_state import BranchShare, SliceState
+from durable_django.engine.slice_state import SliceState
 from durable_django.engine.suspension import ReplayEnded, WorkflowSuspended
 from durable_django.exceptions import DefinitionError
 

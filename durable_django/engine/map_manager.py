@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.status import CheckpointKind, CheckpointStatus, WaitKind
 from durable_django.domain.wait import Wait
+from durable_django.engine.branch_share import BranchShare
 from durable_django.engine.branches import Branch, BranchStatus, Outcome, run_branch
 from durable_django.engine.map_items import check_lengths, keys_of, load_items
 from durable_django.engine.map_record import (
@@ -27,9 +28,10 @@ from durable_django.engine.map_result import MapResult
 from durable_django.engine.records import Call
 from durable_django.engine.replay import Walk
 from durable_django.engine.retry_executor import RetryExecutor
-from durable_django.engine.slice_state import BranchShare, SliceState, Undoable
+from durable_django.engine.slice_state import SliceState
 from durable_django.engine.step_executor import StepExecutor, StepOptions
 from durable_django.engine.suspension import ReplayEnded, WorkflowSuspended
+from durable_django.engine.undoables import Undoable
 from durable_django.exceptions import BranchDroppedError, DefinitionError
 
 #: How many errors of items a failure of the whole tells.

@@ -13,7 +13,8 @@ from durable_django.domain.status import ParentClosePolicy
 from durable_django.engine.awaitables import Awaitable, as_awaitable
 from durable_django.engine.branches import Branch, BranchStatus, Outcome
 from durable_django.engine.child_calls import Runnable
-from durable_django.engine.child_manager import ChildManager, ChildOptions, close_policy
+from durable_django.engine.child_manager import ChildManager
+from durable_django.engine.child_plans import ChildOptions, close_policy
 from durable_django.engine.group_manager import GroupManager, GroupOptions, GroupResult
 from durable_django.engine.retry_executor import RetryExecutor
 from durable_django.engine.slice_state import SliceState

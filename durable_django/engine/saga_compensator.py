@@ -18,9 +18,10 @@ from durable_django.domain.wait import Wait
 from durable_django.engine.current_step import StepInfo, running
 from durable_django.engine.records import Call
 from durable_django.engine.retry_executor import RetryExecutor
-from durable_django.engine.slice_state import SliceState, Undoable, error_of
+from durable_django.engine.slice_state import SliceState, error_of
 from durable_django.engine.step_executor import code_of
 from durable_django.engine.suspension import WorkflowParked, WorkflowSuspended
+from durable_django.engine.undoables import Undoable
 from durable_django.engine.witnesses import path_of
 from durable_django.exceptions import CheckpointNotCommittedError, NonDeterminismError
 

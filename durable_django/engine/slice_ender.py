@@ -17,8 +17,8 @@ from durable_django.domain.execution import Execution
 from durable_django.domain.status import CheckpointKind, ExecutionStatus, ParkReason, WaitKind
 from durable_django.domain.wait import Wait
 from durable_django.engine.cancelling import close_children
+from durable_django.engine.slice_needs import SliceNeeds
 from durable_django.engine.slice_outcome import SliceLimits, SliceOutcome
-from durable_django.engine.slice_state import SliceNeeds
 from durable_django.exceptions import ExecutionNotFoundError, InvalidTransitionError
 from durable_django.ports.checkpoint_store import LeaseLost
 

@@ -33,8 +33,9 @@ from durable_django.engine.slice_ender import (
     poison,
     undone_for,
 )
+from durable_django.engine.slice_needs import SliceNeeds
 from durable_django.engine.slice_outcome import EXPIRED_CODE, SliceLimits, SliceOutcome
-from durable_django.engine.slice_state import SliceNeeds, SliceState
+from durable_django.engine.slice_state import SliceState
 from durable_django.engine.suspension import (
     ReplayEnded,
     SliceAbandoned,

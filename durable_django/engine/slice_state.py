@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, NoReturn, ParamSpec, Protocol, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 from uuid import UUID
 
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.claim import Claim
 from durable_django.domain.error_record import ErrorRecord
 from durable_django.domain.execution import Execution, NewExecution
-from durable_django.domain.retry_policy import RetryPolicy
 from durable_django.domain.status import ExecutionStatus, Interrupt, ParkReason
-from durable_django.engine.action_runner import ActionRunner
-from durable_django.engine.branch_crew import BranchCrew
+from durable_django.engine.branch_share import BranchShare
 from durable_django.engine.current_step import find_current_step
-from durable_django.engine.error_recorder import ErrorRecorder
-from durable_django.engine.notifier import Notifier
 from durable_django.engine.records import Call
 from durable_django.engine.replay import Walk
-from durable_django.engine.serialization import Payloads
+from durable_django.engine.slice_needs import SliceNeeds
 from durable_django.engine.suspension import (
     BranchStopped,
     ReplayEnded,
@@ -31,82 +27,12 @@ from durable_django.engine.suspension import (
     WorkflowInterrupted,
     WorkflowParked,
 )
+from durable_django.engine.undoables import Undoable, UndoSource
 from durable_django.exceptions import DurableCallError, PayloadError
-from durable_django.ports.checkpoint_store import CheckpointStore, LeaseLost
-from durable_django.ports.clock import Clock
+from durable_django.ports.checkpoint_store import LeaseLost
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SliceNeeds:
-    """What every slice of an engine uses."""
-
-    store: CheckpointStore
-    clock: Clock
-    payloads: Payloads
-    actions: ActionRunner
-    errors: ErrorRecorder
-    notifier: Notifier
-    #: Whether the process is sure enough of its lease to begin an action.
-    may_begin: Callable[[Claim], bool]
-    #: How many transactions of user code are open in this thread (a TestCase's own do not count).
-    transaction_depth: Callable[[], int]
-    undo_retry: RetryPolicy
-    #: Runs the branches of groups.
-    branches: BranchCrew
-    #: Rings for a queue in which something became due.
-    wake: Callable[[str], object]
-    #: Returns what to insert to start a workflow (or a workflow with options) with arguments.
-    plan_child: Callable[[Any, tuple[Any, ...], Mapping[str, Any]], NewExecution]
-    #: The most ancestors that an execution may have.
-    max_depth: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Undoable:
-    """A completed step, and how the code undoes it."""
-
-    checkpoint: Checkpoint
-    handler: Callable[[Any], object]
-    #: The step's result, as the body saw it.
-    result: Any
-    retry: RetryPolicy
-    atomic: bool
-    times_undone: int
-
-
-class UndoSource(Protocol):
-    """Many completed steps that are not held in memory."""
-
-    @property
-    def whole(self) -> Checkpoint | None:
-        """The outcome of the call that they are parts of, if it has one."""
-
-    def newest_first(self) -> Iterator[Undoable]:
-        """Yield them, the last one first."""
-
-
-@dataclass(slots=True)
-class BranchShare:
-    """What the branches of one group share, some of which may run in threads of their own."""
-
-    #: Held by who makes a durable call, and let go of while an action runs.
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    #: Of the group that this one stands in.
-    outer: BranchShare | None = None
-    #: The group has an outcome: no other branch begins anything more.
-    has_outcome: bool = False
-    #: Why the whole slice must stop.
-    stop: BaseException | None = None
-
-    @property
-    def is_decided(self) -> bool:
-        """Whether a branch must stop before its next act."""
-        if self.has_outcome or self.stop is not None:
-            return True
-        return self.outer is not None and self.outer.is_decided
 
 
 @dataclass(slots=True)

@@ -26,8 +26,9 @@ from durable_django.engine.current_step import StepInfo, running
 from durable_django.engine.map_result import as_plain
 from durable_django.engine.records import Call
 from durable_django.engine.retry_executor import RetryExecutor, Verdict
-from durable_django.engine.slice_state import SliceState, Undoable, error_of
+from durable_django.engine.slice_state import SliceState, error_of
 from durable_django.engine.suspension import WorkflowInterrupted, WorkflowSuspended
+from durable_django.engine.undoables import Undoable
 from durable_django.engine.witnesses import path_of, tell_differences
 from durable_django.exceptions import (
     CheckpointNotCommittedError,
