@@ -218,7 +218,7 @@ def _unseen_since(current: Schedule, edited: Schedule, now: datetime) -> datetim
 
 def _from_code(name: str, recurrence: Recurrence) -> Schedule:
     when = recurrence.when
-    anchor_at = recurrence.anchor_at
+    anchor_at = recurrence.anchor_at if isinstance(when, timedelta) else None
     return Schedule(
         name=name,
         workflow_name=name,

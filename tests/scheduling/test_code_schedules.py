@@ -19,7 +19,8 @@ from tests.scheduling.conftest import World
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
 ANA = Actor(kind=ActorKind.USER, id="7", name="ana")
 HOUR = timedelta(hours=1)
-NIGHTLY = Recurrence("30 2 * * *", timezone="Europe/Berlin")
+BERLIN = "Europe/Berlin"
+NIGHTLY = Recurrence("30 2 * * *", timezone=BERLIN)
 
 
 def sync_with(world: World, when: object, **options: object) -> SyncReport:
@@ -75,8 +76,17 @@ class TestNewSchedule:
         assert schedule.anchor_at == MIDNIGHT + timedelta(minutes=20)
         assert schedule.next_tick_at == MIDNIGHT + timedelta(minutes=80)
 
-    def test_second_look_writes_nothing(self, world: World):
-        sync_with(world, NIGHTLY)
+    @pytest.mark.parametrize(
+        "when",
+        [
+            NIGHTLY,
+            Recurrence(HOUR, anchor_at=MIDNIGHT + timedelta(seconds=1.5), timezone=BERLIN),
+            Recurrence("0  2 * * *", anchor_at=MIDNIGHT, input={"a": (1, {2})}, tags=("x", "x")),
+        ],
+        ids=["cron", "interval", "all that is said in another way"],
+    )
+    def test_second_look_writes_nothing(self, world: World, when: Recurrence):
+        sync_with(world, when)
         before = world.schedules.load_schedule("nightly")
         world.clock.advance(minutes=5)
 
