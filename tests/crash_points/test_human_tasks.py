@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID
 
 import pytest
-from django.db import connection, connections
 from django.db.models import F
 
 from durable_django import Approval, Escalate, runtime, workflow
@@ -21,9 +19,7 @@ from durable_django.models import (
     WorkflowExecution,
     WorkflowTimer,
 )
-from tests.crash_points.instrument import DIED, Instrument, die
-from tests.crash_points.ledger import Ledger
-from tests.crash_points.process import Child
+from tests.crash_points.deaths import DieEverywhere
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -58,7 +54,7 @@ def start(engine: DurableEngine) -> UUID:
 
 
 def test_a_task_is_opened_with_its_attempt_its_timer_and_the_wait(
-    engine: DurableEngine, tmp_path: Path
+    engine: DurableEngine, die_everywhere: DieEverywhere
 ) -> None:
     def check(execution_id: UUID) -> None:
         execution = WorkflowExecution.objects.get(pk=execution_id)
@@ -68,14 +64,16 @@ def test_a_task_is_opened_with_its_attempt_its_timer_and_the_wait(
         candidates = HumanTaskCandidate.objects.filter(task__execution=execution_id)
         assert candidates.count() == 2 * is_asked
 
-    for execution_id in _die_everywhere(lambda: start(engine), engine.run_one, tmp_path):
+    for execution_id, _ in die_everywhere(lambda: start(engine), engine.run_one):
         check(execution_id)
         _take_over(engine, execution_id)
         check(execution_id)
         assert WorkflowExecution.objects.get(pk=execution_id).waiting_kind == "task"
 
 
-def test_an_answer_wakes_its_execution_or_is_none(engine: DurableEngine, tmp_path: Path) -> None:
+def test_an_answer_wakes_its_execution_or_is_none(
+    engine: DurableEngine, die_everywhere: DieEverywhere
+) -> None:
     def arrange() -> UUID:
         execution_id = start(engine)
         engine.run_one(execution_id)
@@ -85,7 +83,7 @@ def test_an_answer_wakes_its_execution_or_is_none(engine: DurableEngine, tmp_pat
         [task] = engine.store.list_tasks(execution_id)
         engine.store.complete_task(task.id, "alice", '{"approved": true}', "fine")
 
-    for execution_id in _die_everywhere(arrange, answer, tmp_path):
+    for execution_id, _ in die_everywhere(arrange, answer):
         execution = engine.store.load_execution(execution_id)
         [task] = engine.store.list_tasks(execution_id)
         [timer] = engine.store.list_timers(execution_id)
@@ -109,7 +107,7 @@ def test_an_answer_wakes_its_execution_or_is_none(engine: DurableEngine, tmp_pat
     ],
 )
 def test_what_falls_due_is_done_whole_and_once(
-    engine: DurableEngine, tmp_path: Path, hours: int, ending: str
+    engine: DurableEngine, die_everywhere: DieEverywhere, hours: int, ending: str
 ) -> None:
     def arrange() -> UUID:
         execution_id = start(engine)
@@ -117,7 +115,7 @@ def test_what_falls_due_is_done_whole_and_once(
         _let_pass(execution_id, hours * HOUR)
         return execution_id
 
-    for execution_id in _die_everywhere(arrange, engine.run_one, tmp_path):
+    for execution_id, _ in die_everywhere(arrange, engine.run_one):
         _check_whole(execution_id)
         _take_over(engine, execution_id)
         _check_whole(execution_id)
@@ -170,24 +168,3 @@ def _let_pass(execution_id: UUID, duration: timedelta) -> None:
         by = "pk" if model is WorkflowExecution else "execution"
         rows = model.objects.filter(**{by: execution_id})
         rows.update(**{column: F(column) - duration for column in columns})
-
-
-def _die_everywhere(
-    arrange: Callable[[], UUID], act: Callable[[UUID], object], tmp_path: Path
-) -> Iterator[UUID]:
-    """Do it to one execution after the other, dying one point later each time, until one lives."""
-    number, code = 0, DIED
-    while code == DIED:
-        number += 1
-        execution_id = arrange()
-        connections.close_all()
-
-        def run(execution_id: UUID = execution_id, fatal: int = number) -> None:
-            with Instrument(fatal, die).watching(connection):
-                act(execution_id)
-
-        code = Child(Ledger(tmp_path / f"{number}.jsonl"), run).wait()
-        yield execution_id
-    assert code == 0, (tmp_path / f"{number}.jsonl").read_text()
-    # Begin, statements, commit: each from both sides.
-    assert number > 10

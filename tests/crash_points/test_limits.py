@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection, connections
 
 from durable_django import Limit, client, runtime, workflow
 from durable_django.domain.limit import line_key
@@ -22,9 +20,7 @@ from durable_django.models import (
     WorkflowExecution,
 )
 from durable_django.testing.store_contract import assert_nothing_stuck
-from tests.crash_points.instrument import DIED, Instrument, die
-from tests.crash_points.ledger import Ledger
-from tests.crash_points.process import Child
+from tests.crash_points.deaths import DieEverywhere
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -50,31 +46,22 @@ def engine() -> Iterator[DurableEngine]:
     engine.dispose()
 
 
-def die_everywhere(
-    arrange: Callable[[], object], act: Callable[[], object], tmp_path: Path
-) -> Iterator[bool]:
-    """Arrange, and act in a process that dies one point later each time, until one lives.
+@pytest.fixture
+def die_everywhere(die_everywhere: DieEverywhere) -> DieEverywhere:
+    """Die everywhere, each time on empty tables."""
 
-    Yields after each whether it died.
-    """
-    number, died = 0, True
-    while died:
-        number += 1
-        WorkflowExecution.objects.all().delete()
-        LimitGroup.objects.all().delete()
-        arrange()
-        connections.close_all()
+    def die_on_empty_tables(
+        arrange: Callable[[], object], act: Callable[[], object]
+    ) -> Iterator[bool]:
+        def arrange_anew() -> None:
+            WorkflowExecution.objects.all().delete()
+            LimitGroup.objects.all().delete()
+            arrange()
 
-        def run(fatal: int = number) -> None:
-            with Instrument(fatal, die).watching(connection):
-                act()
+        for _, died in die_everywhere(arrange_anew, lambda _: act()):
+            yield died
 
-        code = Child(Ledger(tmp_path / f"{number}.jsonl"), run).wait()
-        died = code == DIED
-        assert died or code == 0, (tmp_path / f"{number}.jsonl").read_text()
-        yield died
-    # Begin, statements, commit: each from both sides.
-    assert number > 10
+    return die_on_empty_tables
 
 
 def assert_limits_hold() -> None:
@@ -103,11 +90,13 @@ def statuses() -> list[str]:
     return list(rows.values_list("status", flat=True))
 
 
-def test_an_end_admits_the_next_or_has_not_happened(engine: DurableEngine, tmp_path: Path) -> None:
+def test_an_end_admits_the_next_or_has_not_happened(
+    engine: DurableEngine, die_everywhere: DieEverywhere
+) -> None:
     def arrange() -> None:
         limited.start_many([(1,), (1,)])
 
-    for _ in die_everywhere(arrange, engine.drain, tmp_path):
+    for _ in die_everywhere(arrange, engine.drain):
         assert_limits_hold()
         under_way = WorkflowExecution.objects.filter(started_at__isnull=False)
         assert under_way.exclude(status__in=ENDED).count() <= 1
@@ -116,19 +105,23 @@ def test_an_end_admits_the_next_or_has_not_happened(engine: DurableEngine, tmp_p
         assert not LimitTicket.objects.exists()
 
 
-def test_a_failure_admits_the_next_too(engine: DurableEngine, tmp_path: Path) -> None:
+def test_a_failure_admits_the_next_too(
+    engine: DurableEngine, die_everywhere: DieEverywhere
+) -> None:
     def arrange() -> None:
         limited.start_many([(0,), (1,)])
 
-    for _ in die_everywhere(arrange, engine.drain, tmp_path):
+    for _ in die_everywhere(arrange, engine.drain):
         assert_limits_hold()
         recover(engine)
         assert statuses() == ["failed", "completed"]
         assert not LimitTicket.objects.exists()
 
 
-def test_a_start_has_its_ticket_or_has_not_happened(engine: DurableEngine, tmp_path: Path) -> None:
-    for died in die_everywhere(limited.start, limited.start, tmp_path):
+def test_a_start_has_its_ticket_or_has_not_happened(
+    engine: DurableEngine, die_everywhere: DieEverywhere
+) -> None:
+    for died in die_everywhere(limited.start, limited.start):
         assert_limits_hold()
         assert LimitTicket.objects.count() == WorkflowExecution.objects.count()
         assert died or len(statuses()) == 2
@@ -136,7 +129,9 @@ def test_a_start_has_its_ticket_or_has_not_happened(engine: DurableEngine, tmp_p
         assert set(statuses()) == {"completed"}
 
 
-def test_a_retry_has_its_ticket_or_has_not_happened(engine: DurableEngine, tmp_path: Path) -> None:
+def test_a_retry_has_its_ticket_or_has_not_happened(
+    engine: DurableEngine, die_everywhere: DieEverywhere
+) -> None:
     def arrange() -> None:
         limited.start(0)
         engine.drain()
@@ -145,7 +140,7 @@ def test_a_retry_has_its_ticket_or_has_not_happened(engine: DurableEngine, tmp_p
     def retry() -> None:
         client.retry(WorkflowExecution.objects.get(status="failed").pk)
 
-    for died in die_everywhere(arrange, retry, tmp_path):
+    for died in die_everywhere(arrange, retry):
         assert_limits_hold()
         assert died or statuses() == ["pending", "pending"]
         assert WorkflowExecution.objects.exclude(status="failed").count() == (
@@ -155,7 +150,9 @@ def test_a_retry_has_its_ticket_or_has_not_happened(engine: DurableEngine, tmp_p
         assert not LimitTicket.objects.exists()
 
 
-def test_a_resume_does_not_lead_past_the_limit(engine: DurableEngine, tmp_path: Path) -> None:
+def test_a_resume_does_not_lead_past_the_limit(
+    engine: DurableEngine, die_everywhere: DieEverywhere
+) -> None:
     def arrange() -> None:
         limited.start()
         client.pause(limited.start().id)
@@ -163,7 +160,7 @@ def test_a_resume_does_not_lead_past_the_limit(engine: DurableEngine, tmp_path: 
     def resume() -> None:
         client.resume(WorkflowExecution.objects.get(status="paused").pk)
 
-    for died in die_everywhere(arrange, resume, tmp_path):
+    for died in die_everywhere(arrange, resume):
         admitted = LimitTicket.objects.filter(admitted_at__isnull=False)
         assert admitted.count() == 1
         [second] = WorkflowExecution.objects.exclude(pk=admitted.get().execution_id)
@@ -183,11 +180,11 @@ def start_and_suspend(engine: DurableEngine) -> None:
 
 
 def test_a_replacement_takes_the_key_and_cancels_or_has_not_happened(
-    engine: DurableEngine, tmp_path: Path
+    engine: DurableEngine, die_everywhere: DieEverywhere
 ) -> None:
     act = with_key(OnConflict.REPLACE)
 
-    for died in die_everywhere(lambda: start_and_suspend(engine), act, tmp_path):
+    for died in die_everywhere(lambda: start_and_suspend(engine), act):
         former, *new = WorkflowExecution.objects.order_by("id")
         is_done = bool(new)
         assert died or is_done
@@ -198,10 +195,12 @@ def test_a_replacement_takes_the_key_and_cancels_or_has_not_happened(
         assert statuses() == (["cancelled", "suspended"] if is_done else ["suspended"])
 
 
-def test_a_line_is_formed_or_has_not_been(engine: DurableEngine, tmp_path: Path) -> None:
+def test_a_line_is_formed_or_has_not_been(
+    engine: DurableEngine, die_everywhere: DieEverywhere
+) -> None:
     act = with_key(OnConflict.QUEUE)
 
-    for died in die_everywhere(lambda: start_and_suspend(engine), act, tmp_path):
+    for died in die_everywhere(lambda: start_and_suspend(engine), act):
         former, *new = WorkflowExecution.objects.order_by("id")
         is_done = bool(new)
         assert died or is_done
@@ -215,28 +214,30 @@ def test_a_line_is_formed_or_has_not_been(engine: DurableEngine, tmp_path: Path)
 
 
 def test_an_end_that_a_line_formed_behind_admits_the_next(
-    engine: DurableEngine, tmp_path: Path
+    engine: DurableEngine, die_everywhere: DieEverywhere
 ) -> None:
     def arrange() -> None:
         start_and_suspend(engine)
         with_key(OnConflict.QUEUE)()
         client.signal(WorkflowExecution.objects.earliest("id").pk, "go")
 
-    for _ in die_everywhere(arrange, engine.drain, tmp_path):
+    for _ in die_everywhere(arrange, engine.drain):
         assert_limits_hold()
         recover(engine)
         assert statuses() == ["completed", "suspended"]
         assert LimitTicket.objects.get().execution.status == "suspended"
 
 
-def test_housekeeping_admits_or_has_not(engine: DurableEngine, tmp_path: Path) -> None:
+def test_housekeeping_admits_or_has_not(
+    engine: DurableEngine, die_everywhere: DieEverywhere
+) -> None:
     def arrange() -> None:
         later = StartOptions(delay=timedelta(hours=1))
         client.start("crash.limited", options=later)
         past = engine.store.now() - timedelta(hours=1)
         LimitTicket.objects.update(ready_at=past, order_at=past)
 
-    for died in die_everywhere(arrange, lambda: engine.store.admit_waiting(10), tmp_path):
+    for died in die_everywhere(arrange, lambda: engine.store.admit_waiting(10)):
         assert_limits_hold()
         assert died or not WorkflowExecution.objects.filter(waiting_kind="limit").exists()
         recover(engine)
