@@ -60,6 +60,10 @@ class Gate:
             return 0
         return wanted if self.rate is None else min(wanted, int(self.tokens + _ALMOST))
 
+    def lets_all_begin(self, wanted: int) -> bool:
+        """Say whether so many may be taken in their order, without a look at which are new."""
+        return not self.is_draining and self.lets_begin(wanted) == wanted
+
     def without(self, tokens: int) -> float:
         """Return what is left in the bucket when so many have begun."""
         return max(self.tokens - tokens, 0.0)

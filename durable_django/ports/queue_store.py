@@ -15,7 +15,8 @@ class QueueStore(Protocol):
 
     **Queues.** `claim_due`, `count_due` and `next_alarm` mind the control of a queue; `claim_one`
     does not: whoever asks for one execution advances it in its own process, outside of the queue.
-    A claim takes first what a lost worker left, then what has begun, then what is new.
+    A claim takes first what a lost worker left, then the others in their order, so that nothing
+    starves; where not all of them may begin, first what has begun, then what is new.
 
     * PAUSED: nothing is claimed. DRAINING: only what has begun, and the children that others wait
       for: else these could not end.

@@ -31,9 +31,9 @@ class Claiming(WorkQueues):
             gate = self._gate(queue, now)
             if gate is None:
                 return [self._claim(record, now, lease, owner) for record in due[:limit]]
-            old, new = choose(due, gate, self._held(queue, now), limit)
-            self._pay(queue, gate, len(new))
-            return [self._claim(record, now, lease, owner) for record in (*old, *new)]
+            chosen, count_new = choose(due, gate, self._held(queue, now), limit)
+            self._pay(queue, gate, count_new)
+            return [self._claim(record, now, lease, owner) for record in chosen]
 
     def claim_one(self, execution_id: UUID, lease: timedelta, owner: str) -> Claim | None:
         with self._lock:
@@ -161,7 +161,8 @@ class Claiming(WorkQueues):
             due, gate = self._due(queue, now), self._gate(queue, now)
             if gate is None:
                 return min(len(due), limit)
-            return sum(map(len, choose(due, gate, self._held(queue, now), limit)))
+            chosen, _ = choose(due, gate, self._held(queue, now), limit)
+            return len(chosen)
 
 
 def _counts(record: Record) -> bool:

@@ -123,18 +123,20 @@ def _measure(records: list[Record], now: datetime) -> QueueFigures:
     )
 
 
-def choose(
-    due: list[Record], gate: Gate, held: Held, limit: int
-) -> tuple[list[Record], list[Record]]:
-    """Return which of what is due, in its order, the gate lets through: old, and new."""
+def choose(due: list[Record], gate: Gate, held: Held, limit: int) -> tuple[list[Record], int]:
+    """Return which of what is due, in its order, the gate lets through, and how many are new."""
     if gate.mode is QueueMode.PAUSED:
-        return [], []
+        return [], 0
     lost = [record for record in due if record.is_held][: held.room_for_lost(gate, limit)]
     others = [record for record in due if not record.is_held]
     room = held.room(gate, limit - len(lost))
+    if gate.lets_all_begin(room):
+        found = others[:room]
+        return [*lost, *found], sum(_is_new(record, gate) for record in found)
     begun = [record for record in others if _has_begun(record, gate.now)][:room]
     new = [record for record in others if _is_new(record, gate)]
-    return [*lost, *begun], new[: gate.lets_begin(room - len(begun))]
+    new = new[: gate.lets_begin(room - len(begun))]
+    return [*lost, *begun, *new], len(new)
 
 
 def next_alarm(records: list[Record], gate: Gate, held: Held) -> datetime | None:
@@ -144,7 +146,7 @@ def next_alarm(records: list[Record], gate: Gate, held: Held) -> datetime | None
     alarms = [held.next_change(gate)]
     if held.room(gate, 1):
         plain = _earliest(records)
-        if gate.lets_begin(1) and not gate.is_draining:
+        if gate.lets_all_begin(1):
             alarms.append(plain)
         else:
             due = [one for one in records if one.is_due(gate.now) and not one.is_held]

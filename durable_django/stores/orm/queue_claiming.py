@@ -54,8 +54,8 @@ def claim_due(
             return claim_ids(db, find_candidates(db, queue, limit), lease, owner)
         if gate.mode is QueueMode.PAUSED:
             return []
-        old, new = _choose(db, lines, queue, gate, limit)
-        rows = claim_ids(db, _lock_due(db, [*old, *new]), lease, owner)
+        chosen, new = _choose(db, lines, queue, gate, limit)
+        rows = claim_ids(db, _lock_due(db, chosen), lease, owner)
         pay(db, queue, gate, sum(to_uuid(row[0]) in new for row in rows))
         return rows
 
@@ -79,7 +79,7 @@ def count_due(db: Database, lines: Lines, queue: str, limit: int) -> int:
     room = held.room(gate, limit - lost)
     if not room:
         return lost
-    if gate.lets_begin(room) == room and not gate.is_draining:
+    if gate.lets_all_begin(room):
         return lost + _count(db, queue, f"NOT ({IS_HELD})", room)
     begun = len(lines.find_begun(db, queue, room))
     return lost + begun + _count(db, queue, is_new(db, gate), gate.lets_begin(room - begun))
@@ -100,7 +100,7 @@ def next_alarm(db: Database, lines: Lines, queue: str, plain_alarm: datetime) ->
 def _alarms_of_others(
     db: Database, lines: Lines, queue: str, gate: Gate, plain_alarm: datetime
 ) -> list[datetime | None]:
-    if gate.lets_begin(1) and not gate.is_draining:
+    if gate.lets_all_begin(1):
         return [plain_alarm]
     is_begun_due = lines.find_begun(db, queue, 1)
     of_begun = (
@@ -113,12 +113,16 @@ def _alarms_of_others(
 def _choose(
     db: Database, lines: Lines, queue: str, gate: Gate, limit: int
 ) -> tuple[list[UUID], list[UUID]]:
-    """Return what to claim: what was lost and what has begun; and what is new."""
+    """Return what to claim, in this order; and which of it is new."""
     held = measure_held(db, queue)
-    old = _find_lost(db, queue, held.room_for_lost(gate, limit))
-    room = held.room(gate, limit - len(old))
+    lost = _find_lost(db, queue, held.room_for_lost(gate, limit))
+    room = held.room(gate, limit - len(lost))
+    if gate.lets_all_begin(room):
+        found = _find_others(db, queue, gate, room)
+        return [*lost, *found], [key for key, takes_token in found.items() if takes_token]
     begun = lines.find_begun(db, queue, room)
-    return [*old, *begun], _find_new(db, queue, gate, gate.lets_begin(room - len(begun)))
+    new = _find_new(db, queue, gate, gate.lets_begin(room - len(begun)))
+    return [*lost, *begun, *new], new
 
 
 def _find_lost(db: Database, queue: str, limit: int) -> list[UUID]:
@@ -129,6 +133,15 @@ def _find_lost(db: Database, queue: str, limit: int) -> list[UUID]:
         f" AND wake_at <= {db.moment().now} ORDER BY order_at LIMIT %s"
     )
     return [to_uuid(key) for [key] in db.fetch(sql, [queue, limit])]
+
+
+def _find_others(db: Database, queue: str, gate: Gate, limit: int) -> dict[UUID, bool]:
+    """Return what nobody holds, in its order, and of each whether it is new."""
+    if limit < 1:
+        return {}
+    takes_token = f"CASE WHEN {is_new(db, gate)} THEN 1 ELSE 0 END"
+    sql = f"SELECT id, {takes_token} {due_in(db, f'NOT ({IS_HELD})')} LIMIT %s"
+    return {to_uuid(key): bool(is_one) for key, is_one in db.fetch(sql, [queue, limit])}
 
 
 def _find_new(db: Database, queue: str, gate: Gate, limit: int) -> list[UUID]:

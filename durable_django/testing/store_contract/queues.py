@@ -17,6 +17,7 @@ from durable_django.testing.factories import make_error
 from durable_django.testing.store_contract.arrange import (
     AN_HOUR,
     ANA,
+    AT_ONCE,
     BEN,
     FOR_PACKED,
     HOUR,
@@ -230,15 +231,45 @@ class QueuesContract:
         assert store.complete(kept, "null") is None
         assert ids_of(take(store)) == [lost.execution_id]
 
-    def test_what_has_begun_comes_before_what_is_new(
+    def test_what_has_begun_comes_before_what_is_new_where_tokens_are_few(
         self, store: CheckpointStore, clock: ManualClock
     ) -> None:
         begun = suspend(store, begin(store), AN_HOUR)
         new = start_many(store, 2)
         clock.advance(HOUR)
-        control(store, max_running=2)
+        control(store, rate=Rate(2, 365 * 24 * HOUR))
 
-        assert ids_of(take(store)) == [begun, new[0]]
+        assert ids_of(take(store, 3)) == [begun, *new]
+
+    @pytest.mark.parametrize("limits", [{}, {"rate": TWO_A_MINUTE}])
+    def test_what_is_new_is_not_starved_by_what_has_begun(
+        self, store: CheckpointStore, clock: ManualClock, limits: dict[str, Any]
+    ) -> None:
+        control(store, max_running=1, **limits)
+        busy = [suspend(store, begin(store), AN_HOUR) for _ in range(2)]
+        clock.advance(HOUR + SECOND)
+        new = start(store)
+        clock.advance(SECOND)
+
+        claimed = []
+        for _ in range(3):
+            [held] = take(store)
+            claimed.append(held.execution_id)
+            suspend(store, held, AT_ONCE)
+            clock.advance(SECOND)
+
+        assert set(claimed[:2]) == set(busy)
+        assert claimed[2] == new
+
+    def test_a_head_start_counts_before_what_has_begun(
+        self, store: CheckpointStore, clock: ManualClock
+    ) -> None:
+        control(store, max_running=1)
+        suspend(store, begin(store), AN_HOUR)
+        clock.advance(HOUR)
+        urgent = start(store, priority=1)
+
+        assert ids_of(take(store)) == [urgent]
 
     def test_what_is_new_keeps_its_order(self, store: CheckpointStore) -> None:
         control(store, max_running=3)
