@@ -125,6 +125,8 @@ def _run_pytest(
             "DURABLE_TEST_REDIS_URL": others["redis"].url,
             "DURABLE_TEST_CHROMIUM": others["chromium"].url,
         }
+        # Else every process that a test starts compiles the package, and pytest all the tests anew.
+        environ.pop("PYTHONDONTWRITEBYTECODE", None)
         if service.name in ADDRESSES:
             environ[ADDRESSES[service.name][0]] = service.url
         command = [str(python), "-m", "pytest", *build_pytest_arguments(options, service.name)]
