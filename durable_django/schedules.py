@@ -68,7 +68,8 @@ def upsert(
 def update(name: str, *, by: Actor = CODE, **changes: Unpack[ScheduleChanges]) -> Schedule:
     """Change some options; with another timing it ticks next after now.
 
-    A cron expression takes the place of an interval, and the other way round.
+    A cron expression takes the place of an interval, and the other way round. Another interval is
+    counted from the anchor that is there.
 
     Raises:
         ScheduleNotFoundError: There is none of this name.

@@ -62,9 +62,10 @@ _RENAMED = {"workflow": "workflow_name", "version": "workflow_version"}
 
 
 def changed(schedule: Schedule, changes: Mapping[str, Any], now: datetime) -> Schedule:
-    """Return the schedule with these options, but for its input; a new interval begins now.
+    """Return the schedule with these options, but for its input.
 
-    A cron expression takes the place of an interval, and the other way round.
+    A cron expression takes the place of an interval, and the other way round. Another interval is
+    counted from the anchor that is there; the first one from now, unless an anchor is given.
 
     Raises:
         ScheduleError: There is no such option, or no such policy, or both cron and interval are

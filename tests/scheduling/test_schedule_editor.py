@@ -194,6 +194,14 @@ class TestUpdate:
         assert (interval.cron, interval.every) == ("", HOUR)
         assert (cron.cron, cron.every, cron.anchor_at) == ("5 * * * *", None, None)
 
+    def test_another_interval_is_counted_from_the_anchor_that_is_there(self, world: World):
+        world.create(every=HOUR)
+        world.clock.advance(minutes=30)
+
+        schedule = world.editor.update("hourly", {"every": 2 * HOUR})
+
+        assert (schedule.anchor_at, schedule.next_tick_at) == (MIDNIGHT, MIDNIGHT + 2 * HOUR)
+
     def test_what_is_disabled_stays_so(self, world: World):
         world.create()
         world.editor.disable("hourly", "holidays")
