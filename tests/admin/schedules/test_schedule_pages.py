@@ -360,6 +360,17 @@ class TestForm:
         assert schedules.get("pages.coded").cron == "0 4 * * *"
         assert act(root, of_code, "disable").status_code == 302
 
+    def test_what_the_code_defines_no_longer_can_be_deleted(self, root: Client, of_code: int):
+        act(root, of_code, "disable")
+        default_registry.forget("pages.coded")
+
+        page = root.get(page_of(of_code, "change")).text
+        answer = act(root, of_code, "delete")
+
+        assert "defines it no longer" in page
+        assert "/act/delete/" in page
+        assert (answer.status_code, Schedule.objects.count()) == (302, 0)
+
 
 class TestActs:
     def test_each_asks_first_and_changes_nothing(self, root: Client, daily: int):
