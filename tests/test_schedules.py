@@ -208,7 +208,9 @@ def test_row_that_cannot_be_read_does_not_stop_the_others(
 
     assert [tick.schedule_name for tick in report.ticks] == ["a", "c"]
     assert report.undone == ["b"]
-    assert "'of_later' is not a valid OverlapPolicy" in caplog.text
+    assert "overlap is one of 'skip', 'queue', 'cancel_running', 'allow', not 'of_later'" in (
+        caplog.text
+    )
 
 
 ACTS = {

@@ -16,6 +16,7 @@ from durable_django.engine.registry import default_registry
 from durable_django.exceptions import ScheduleError
 from durable_django.scheduling.wording import explain
 from durable_django.stores.orm import health
+from durable_django.stores.orm.schedule_rows import to_schedule
 
 OLDEST_MARIADB = (10, 6)
 OLDEST_MYSQL = (8, 0, 1)
@@ -54,12 +55,12 @@ def _check_version(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
 
 
 def _check_schedules(alias: str) -> Iterator[CheckMessage]:
-    for schedule in health.list_schedules(alias):
+    for row in health.list_schedules(alias):
         try:
-            explain(schedule)
+            explain(to_schedule(row))
         except ScheduleError as error:
             yield Error(
-                f"Schedule {schedule.name!r} cannot tick: {error}",
+                f"Schedule {row.name!r} cannot tick: {error}",
                 hint="`durable_schedule update` or `delete` it. A time zone that other machines "
                 "know is missing on this one: install the package tzdata.",
                 id="durable_django.E007",

@@ -11,7 +11,7 @@ from django.utils import timezone
 from durable_django.checks.live_database import check_live_database
 from durable_django.domain.definition import WorkflowDefinition
 from durable_django.engine.registry import default_registry
-from durable_django.models import WorkflowExecution
+from durable_django.models import Schedule, WorkflowExecution
 from durable_django.stores.orm import health
 from durable_django.stores.orm.schedules import OrmScheduleStore
 from durable_django.stores.orm.store import OrmCheckpointStore
@@ -59,6 +59,17 @@ def test_schedule_that_cannot_tick_is_an_error():
 
     assert (message.id, message.level) == ("durable_django.E007", ERROR)
     assert "Schedule 'nightly' cannot tick: 'Mars/Olympus' is not a time zone" in message.msg
+
+
+def test_schedule_that_cannot_be_read_is_an_error_and_the_others_are_looked_at():
+    for name in ("a", "b"):
+        OrmScheduleStore().insert_schedule(make_schedule(name=name, timezone="Mars/Olympus"))
+    Schedule.objects.filter(name="a").update(overlap="of_later")
+
+    messages = check_live_database(databases=["default"])
+
+    assert [message.id for message in messages] == ["durable_django.E007"] * 2
+    assert "Schedule 'a' cannot tick: overlap is one of 'skip'" in messages[0].msg
 
 
 @pytest.mark.usefixtures("_shop_order_is_registered")

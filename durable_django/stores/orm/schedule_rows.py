@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from durable_django.domain.recurrence import check_policy
 from durable_django.domain.schedule import (
     FoldPolicy,
     GapPolicy,
@@ -46,18 +47,22 @@ _PLAIN = (
 
 
 def to_schedule(row: ScheduleRow) -> Schedule:
-    """Return the schedule that a row holds."""
+    """Return the schedule that a row holds.
+
+    Raises:
+        ScheduleError: It holds a policy that this code does not know: one of a later version, say.
+    """
     facts: dict[str, Any] = {name: getattr(row, name) for name in _PLAIN}
     return Schedule(
         **facts,
         tags=tuple(row.tags),
         every=None if row.every_seconds is None else timedelta(seconds=row.every_seconds),
-        gap=GapPolicy(row.gap),
-        fold=FoldPolicy(row.fold),
-        misfire=MisfirePolicy(row.misfire),
+        gap=check_policy("gap", GapPolicy, row.gap),
+        fold=check_policy("fold", FoldPolicy, row.fold),
+        misfire=check_policy("misfire", MisfirePolicy, row.misfire),
         misfire_grace=timedelta(seconds=row.misfire_grace_seconds),
-        overlap=OverlapPolicy(row.overlap),
-        source=ScheduleSource(row.source),
+        overlap=check_policy("overlap", OverlapPolicy, row.overlap),
+        source=check_policy("source", ScheduleSource, row.source),
     )
 
 
