@@ -8,9 +8,16 @@ from uuid import UUID
 
 from durable_django.domain.checkpoint import Checkpoint
 from durable_django.domain.error_record import ErrorRecord
-from durable_django.domain.status import CheckpointKind, CheckpointStatus, ExecutionStatus
+from durable_django.domain.status import (
+    CheckpointKind,
+    CheckpointStatus,
+    ExecutionStatus,
+    TaskStatus,
+)
 from durable_django.engine.child_outcomes import outcome_of
 from durable_django.engine.slice_state import SliceState
+from durable_django.engine.task_answers import with_answer
+from durable_django.exceptions import PayloadError
 
 _DROPPED = "BranchDropped"
 
@@ -22,7 +29,8 @@ def close_dropped(
 
     They fail, and not for good: if the group fails and is retried, they are made again. A child
     that has an undo, and completed before it could be cancelled, is kept as that: it is undone
-    if the workflow fails, as the steps of dropped branches are.
+    if the workflow fails, as the steps of dropped branches are. So is what a person has answered
+    by then, who is not asked again.
     """
     ids = [
         UUID(one.idempotency_key)
@@ -36,7 +44,7 @@ def close_dropped(
         if child is not None and child.status is ExecutionStatus.COMPLETED:
             closed.append(outcome_of(one, child, state))
         else:
-            closed.append(_dropped(one, decided))
+            closed.append(_answered(state, one) or _dropped(one, decided))
     return closed
 
 
@@ -45,6 +53,22 @@ def was_dropped(row: Checkpoint) -> bool:
     if row.status is not CheckpointStatus.FAILED or row.is_final:
         return False
     return ErrorRecord.from_text(row.error or "").type == _DROPPED
+
+
+def _answered(state: SliceState, opened: Checkpoint) -> Checkpoint | None:
+    """Return the outcome of a call whose task was completed; None if there is none to record."""
+    if opened.kind is not CheckpointKind.TASK:
+        return None
+    tasks = state.write(state.needs.store.list_tasks, state.execution_id)
+    task = next((one for one in tasks if str(one.id) == opened.idempotency_key), None)
+    if task is None or task.status is not TaskStatus.COMPLETED:
+        return None
+    try:
+        return with_answer(state.needs.payloads, opened, task, state.now())
+    except PayloadError:
+        return None
+    except Exception as error:  # noqa: BLE001 -- what a codec needs may be away
+        state.abandon(error)
 
 
 def _dropped(opened: Checkpoint, decided: Checkpoint) -> Checkpoint:

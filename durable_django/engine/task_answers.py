@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from durable_django.domain.checkpoint import Checkpoint
+from durable_django.domain.status import CheckpointStatus
 from durable_django.domain.task import Task, TaskAnswer
 from durable_django.engine.serialization import Payloads
 
@@ -35,6 +38,17 @@ def encode_answer(payloads: Payloads, task: Task, data: Any) -> str:
     """
     what = f"Answer of task {task.name!r}"
     return payloads.encode(_as_recorded(data, task.assignee, task.finished_at, task.comment), what)
+
+
+def with_answer(payloads: Payloads, attempt: Checkpoint, task: Task, at: datetime) -> Checkpoint:
+    """Return the attempt of a call whose task was completed, with what its checkpoint records.
+
+    Raises:
+        PayloadError: The answer cannot be read, or is too large.
+    """
+    data = payloads.decode(task.data or "null", f"Answer of task {task.name!r}")
+    output = encode_answer(payloads, task, data)
+    return replace(attempt, status=CheckpointStatus.COMPLETED, output=output, completed_at=at)
 
 
 def read_answer(recorded: Any) -> TaskAnswer:

@@ -28,7 +28,7 @@ from durable_django.engine.records import Call
 from durable_django.engine.signal_manager import NO_DEFAULT
 from durable_django.engine.slice_state import SliceState, error_of
 from durable_django.engine.suspension import WorkflowParked, WorkflowSuspended
-from durable_django.engine.task_answers import encode_answer, read_answer
+from durable_django.engine.task_answers import read_answer, with_answer
 from durable_django.engine.task_options import TaskOptions
 from durable_django.engine.task_times import earliest, is_due, timed
 from durable_django.exceptions import (
@@ -119,20 +119,13 @@ class TaskManager:
 
     def _complete(self, call: Call, attempt: Checkpoint, task: Task) -> Checkpoint:
         state = self._state
-        data = state.decode(task.data or "null", f"Answer of task {task.name!r}")
         try:
-            text = encode_answer(state.needs.payloads, task, data)
+            outcome = with_answer(state.needs.payloads, attempt, task, state.now())
         except PayloadError as error:
             # The answer was accepted: a person raises the limit, and retries.
             state.stop(WorkflowParked(ParkReason.PAYLOAD, state.needs.errors.record(error)))
         except Exception as error:  # noqa: BLE001 -- what a codec needs may be away
             state.abandon(error)
-        outcome = replace(
-            attempt,
-            status=CheckpointStatus.COMPLETED,
-            output=text,
-            completed_at=state.now(),
-        )
         self._close(call, outcome)
         state.tell(lambda o: o.step_completed(state.execution, outcome))
         return outcome

@@ -127,6 +127,47 @@ class TestSideBySide:
 
         assert driver.result(execution) == ["alice", "late"]
 
+    def test_an_answer_as_another_branch_fails_is_kept_for_a_retry(self, driver, define):
+        """Who answered is not asked again; the step stands in for the time in between."""
+        flags = {"fails": True}
+
+        def scan():
+            if flags["fails"]:
+                answer_behind(driver, execution.id)
+                raise ValueError("not yet")
+
+        def body(ctx):
+            with ctx.parallel("review") as p:
+                answer = p.ask("manager", {})
+                p.step("scan", scan)
+            return answer.result.by
+
+        execution = define(body).start()
+        driver.drain()
+        failed = execution.refresh().status
+        flags["fails"] = False
+        driver.retry(execution)
+
+        assert failed == "failed"
+        assert driver.result(execution) == "alice"
+        assert states(driver, execution) == [("review/manager", "completed")]
+
+    def test_an_answer_as_another_branch_wins_changes_nothing(self, driver, define):
+        def body(ctx):
+            with ctx.parallel("review", policy="first_success") as p:
+                p.ask("manager", {})
+                p.step("scan", lambda: answer_behind(driver, execution.id))
+            ctx.sleep("nap", HOUR)
+            return p.winner
+
+        execution = define(body).start()
+        driver.drain()
+        driver.restart()
+        driver.advance(HOUR)
+
+        assert driver.result(execution) == "scan"
+        assert states(driver, execution) == [("review/manager", "completed")]
+
     def test_dying_at_any_write_changes_nothing(self, driver, define):
         def body(ctx):
             with ctx.parallel("review", policy="first_success") as p:
