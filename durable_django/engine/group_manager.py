@@ -173,7 +173,7 @@ class _GroupRun:
             ended = last is not None and self._is_outcome(last)
             return not ended, not branch.is_wait, not records.has_begun(key), number
 
-        with self._share.lock:  # other branches may be writing what is looked at here
+        with self._share.lock:
             return sorted(self._branches, key=place)
 
     def _is_outcome(self, checkpoint: Checkpoint) -> bool:
@@ -183,7 +183,9 @@ class _GroupRun:
         """Walk through branches that are recorded, in the order in which they are declared."""
         for name in names:
             place, branch = self._branches[name]
-            self._outcomes[name] = run_branch(branch, self._new_state(place, branch))
+            with self._share.lock:  # it looks at all records, and other branches may be writing
+                state = self._new_state(place, branch)
+            self._outcomes[name] = run_branch(branch, state)
         self._raise_stop()
 
     def _walk(self, names: Sequence[str]) -> None:
@@ -227,7 +229,8 @@ class _GroupRun:
         if self._decide() is not None:
             return []
         unbegun = [n for n, o in self._outcomes.items() if o.status is BranchStatus.UNBEGUN]
-        return [name for name in unbegun if not self._is_full(name)]
+        with self._share.lock:
+            return [name for name in unbegun if not self._is_full(name)]
 
     def _new_state(self, place: int, branch: Branch) -> SliceState:
         call, walk = self._call, self._state.replay

@@ -73,7 +73,10 @@ class Call:
 
 
 class Records:
-    """Every attempt of every call, and which of them count now."""
+    """Every attempt of every call, and which of them count now.
+
+    Branches in threads share it: who looks or writes holds the lock of the durable calls.
+    """
 
     def __init__(
         self,
@@ -97,6 +100,8 @@ class Records:
             self._history.setdefault(checkpoint.key, []).append(checkpoint)
             if counts(checkpoint, since, epoch):
                 self._counting.setdefault(checkpoint.key, []).append(checkpoint)
+        #: What `recorded_at` found, until something is written: every branch of a group asks.
+        self._found_at: dict[str, dict[int, Checkpoint]] = {}
         #: Outcomes that a retry set aside. What was recorded after them need not come again: made
         #: anew, the call may end otherwise and lead elsewhere.
         self._set_aside = [
@@ -121,6 +126,7 @@ class Records:
 
     def note(self, checkpoint: Checkpoint) -> None:
         """Remember an attempt written in this slice, in place of what was known of it."""
+        self._found_at.clear()
         for table in (self._history, self._counting):
             rows = table.setdefault(checkpoint.key, [])
             rows[:] = [row for row in rows if row.attempt != checkpoint.attempt]
@@ -160,6 +166,7 @@ class Records:
 
     def set_aside(self, key: str, up_to: int) -> None:
         """Have the failures of a call, of epochs up to that one, count no more."""
+        self._found_at.clear()
         rows = self._counting.get(key, [])
         rows[:] = [
             row for row in rows if row.status is not CheckpointStatus.FAILED or row.epoch > up_to
@@ -173,11 +180,14 @@ class Records:
 
     def recorded_at(self, scope: str) -> dict[int, Checkpoint]:
         """Return what a walk through the body ('') or a branch must come by, by position."""
-        return {
-            position_in(scope, rows[-1]): rows[-1]
-            for key, rows in self._counting.items()
-            if rows and scope_of(key) == scope and self._is_witness(rows[-1])
-        }
+        found = self._found_at.get(scope)
+        if found is None:
+            found = self._found_at[scope] = {
+                position_in(scope, rows[-1]): rows[-1]
+                for key, rows in self._counting.items()
+                if rows and scope_of(key) == scope and self._is_witness(rows[-1])
+            }
+        return found
 
     def report(self, position: int, recorded: str, current: str) -> None:
         """Tell of a difference between record and code."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 import threading
 from dataclasses import dataclass
 from datetime import timedelta
@@ -883,6 +884,37 @@ class TestConcurrency:
         assert execution.error.type == "StepFailedError"
         assert log == []
         assert rows(driver, execution)["all/long/first", 1] == "completed"
+
+    @memory_only
+    def test_groups_are_replayed_while_another_branch_writes(self, new_driver, define):
+        driver = new_driver(branches=BranchCrew(threads=lambda: 2))
+
+        def replays(ctx):
+            for number in range(60):
+                with ctx.parallel(f"group{number}", max_concurrency=1) as p:
+                    p.step("a", int)
+                    p.step("b", int)
+            ctx.sleep("nap", HOUR)
+
+        def writes(ctx):
+            ctx.sleep("nap", HOUR)
+            for number in range(300):
+                ctx.step(f"step{number}", int)
+
+        def body(ctx):
+            with ctx.parallel("all") as p:
+                p.branch("writes", writes)
+                p.branch("replays", replays)
+
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        try:
+            execution = driver.start(define(body))
+            driver.advance(hours=1)
+        finally:
+            sys.setswitchinterval(interval)
+
+        assert execution.refresh().status == "completed"
 
     @memory_only
     def test_a_killed_thread_stops_the_slice_as_a_crash(self, new_driver, define, log):
