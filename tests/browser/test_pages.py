@@ -119,6 +119,16 @@ class TestHumanTasks:
         assert window.faults == []
         assert window.page.locator(".dw-inbox-table tbody tr").count() >= 1
 
+    @pytest.mark.parametrize("tab", ["all", "done"])
+    def test_inbox_fits_a_phone(self, window: Window, tasks: dict[str, UUID], tab: str) -> None:
+        window.page.set_viewport_size({"width": 400, "height": 800})
+
+        window.open(f"{reverse(INBOX)}?tab={tab}")
+
+        boxes = [one.bounding_box() for one in window.page.locator("#content :is(a, button)").all()]
+        assert max(box["x"] + box["width"] for box in boxes) <= 400
+        assert window.page.evaluate("document.documentElement.scrollWidth") <= 400
+
     @pytest.mark.parametrize("state", TASK_PAGES)
     def test_task_opens_without_a_fault(
         self, window: Window, tasks: dict[str, UUID], state: str
