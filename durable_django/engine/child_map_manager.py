@@ -106,6 +106,8 @@ class _ChildMapRun:
     def _settle(self) -> Checkpoint:
         state, call, total = self._state, self._call, len(self._keys)
         undo = self._options.step.compensate
+        if call.open_intent is None and self._keys:
+            self._plan(0)  # refused, if at all, before anything is written
         attempt = open_map(state, call, self._target, self._keys, undo)
         counted = self._count()
         # A later attempt puts others in the place of those that failed before.

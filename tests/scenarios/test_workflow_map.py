@@ -108,6 +108,25 @@ class TestResults:
         execution = driver.start(define(lambda ctx: ctx.map("m", work.options(key="k"), [1, 2])))
 
         assert (execution.status, execution.error.type) == ("failed", "DefinitionError")
+        assert driver.checkpoints(execution) == []
+
+    def test_a_workflow_that_takes_no_item_is_refused_in_a_branch_once_and_for_all(
+        self, driver, define
+    ):
+        """What is refused leaves nothing open that a replay would begin again."""
+        nothing = define(lambda ctx: None)
+
+        def body(ctx):
+            with ctx.parallel("all", policy="complete_all") as p:
+                p.branch("maps", lambda ctx: ctx.map("m", nothing, [1, 2]))
+            ctx.sleep("nap", HOUR)
+            return [type(error).__name__ for error in p.errors.values()]
+
+        execution = driver.start(define(body))
+        driver.advance(hours=1)
+
+        assert driver.result(execution.refresh()) == ["TypeError"]
+        assert sorted(row.key for row in driver.checkpoints(execution)) == ["all", "nap"]
 
     @pytest.mark.parametrize(
         "options",
