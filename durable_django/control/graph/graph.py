@@ -138,7 +138,8 @@ def _chain_of(branch: Place, story: Story) -> Iterator[Block]:
 def _with_waits(
     blocks: list[Block], places: Sequence[Place], waiting: Sequence[Block]
 ) -> list[Block]:
-    """Add what it waits for, in lanes if that is several things."""
+    """Add what it waits for: where its key says, else at the end, in lanes if it is several things."""
+    blocks, waiting = _place_by_key(blocks, waiting)
     if len(waiting) == 1 and not (blocks and _is_open_group(places)):
         return [*blocks, *waiting]
     lanes = tuple((block,) for block in waiting)
@@ -148,6 +149,40 @@ def _with_waits(
         return [*blocks[:-1], replace(blocks[-1], lanes=(*blocks[-1].lanes, *lanes))]
     fork = Node(id="", kind=NodeKind.GROUP, name=_("several things"), status=NodeStatus.WAITING)
     return [*blocks, Block(node=fork, lanes=lanes)]
+
+
+def _place_by_key(blocks: list[Block], waiting: Sequence[Block]) -> tuple[list[Block], list[Block]]:
+    """Return the blocks with the waits of known branches in these, and the other waits."""
+    others = []
+    for wait in waiting:
+        placed = _place(blocks, wait)
+        if placed is None:
+            others.append(wait)
+        else:
+            blocks = placed
+    return blocks, others
+
+
+def _place(chain: Sequence[Block], wait: Block) -> list[Block] | None:
+    """Return the chain with the wait in the group or the branch that its key names, if it has it."""
+    outer = wait.node.key.rpartition("/")[0]
+    for at, block in enumerate(chain):
+        if outer and block.node.key == outer:
+            if block.node.kind is NodeKind.BRANCH:
+                return [*chain, wait]
+            return _replaced(chain, at, lanes=(*block.lanes, (wait,)))
+        for number, lane in enumerate(block.lanes):
+            inside = _place(lane, wait)
+            if inside is not None:
+                lanes = (*block.lanes[:number], tuple(inside), *block.lanes[number + 1 :])
+                return _replaced(chain, at, lanes=lanes)
+    return None
+
+
+def _replaced(
+    chain: Sequence[Block], at: int, *, lanes: tuple[tuple[Block, ...], ...]
+) -> list[Block]:
+    return [*chain[:at], replace(chain[at], lanes=lanes), *chain[at + 1 :]]
 
 
 def _is_open_group(places: Sequence[Place]) -> bool:

@@ -232,10 +232,30 @@ class TestBranches:
         group = graph.blocks[1]
         assert [[block.node.name for block in lane] for lane in group.lanes] == [
             ["pay"],
-            ["paid"],
             ["late"],
+            ["paid"],
         ]
         assert {node.status for node in graph.nodes[1:-1]} == {"waiting"}
+        assert_is_sound(graph)
+
+    def test_what_a_branch_within_a_branch_waits_for_stands_in_it(self):
+        stored = records(
+            ExecutionStatus.SUSPENDED,
+            waiting_kind=WaitKind.SEVERAL,
+            waiting_for="|timer:rest||timer:pause|",
+        )
+        stored.step("deep/one/x", 1, 2, branch_position=1)
+        stored.step("deep/one/inner/y", 3, 4, branch_position=1)
+        stored.step("deep/two", 1, 2, branch_position=2)
+        stored.timer("deep/one/inner/rest", 99)
+        stored.timer("deep/one/pause", 99)
+
+        graph = build(stored)
+
+        one, two = graph.blocks[1].lanes
+        assert [block.node.name for block in one] == ["one", "x", "inner", "pause"]
+        assert [[block.node.name for block in lane] for lane in one[2].lanes] == [["y"], ["rest"]]
+        assert [block.node.name for block in two] == ["two"]
         assert_is_sound(graph)
 
     def test_several_things_of_which_nothing_is_recorded_part_by_themselves(self):
