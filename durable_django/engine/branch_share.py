@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from typing import Self
 
 
 @dataclass(slots=True)
@@ -18,6 +19,11 @@ class BranchShare:
     has_outcome: bool = False
     #: Why the whole slice must stop.
     stop: BaseException | None = None
+
+    @classmethod
+    def within(cls, outer: Self | None) -> Self:
+        """Return what a new group's branches share, which stands in a branch of `outer`'s group."""
+        return cls() if outer is None else cls(lock=outer.lock, outer=outer)
 
     @property
     def is_decided(self) -> bool:

@@ -89,7 +89,7 @@ class _GroupRun:
         self._options = options
         self._branches = {branch.name: (place, branch) for place, branch in enumerate(branches)}
         self._outcomes = {branch.name: Outcome() for branch in branches}
-        self._share = self._new_share()
+        self._share = BranchShare.within(self._state.share)
 
     def run(self) -> GroupResult:
         settled, is_undoing = self._call.settled, self._state.is_undoing
@@ -192,7 +192,7 @@ class _GroupRun:
         """Run the branches as far as they go now; those that only wait come first."""
         waits = [name for name in names if self._branches[name][1].is_wait]
         works = [name for name in names if name not in waits]
-        self._share = self._new_share()
+        self._share = BranchShare.within(self._state.share)
         for name in waits:
             self._run(name)
         if works and waits and self._share.stop is None:
@@ -247,10 +247,6 @@ class _GroupRun:
             return False
         under_way = [o for o in self._outcomes.values() if o.status is BranchStatus.WAITING]
         return len(under_way) >= most
-
-    def _new_share(self) -> BranchShare:
-        outer = self._state.share
-        return BranchShare() if outer is None else BranchShare(lock=outer.lock, outer=outer)
 
     # --- deciding ---
 

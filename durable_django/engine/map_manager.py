@@ -139,7 +139,7 @@ class _MapRun:
         self._items = items
         self._keys = keys
         self._options = options
-        self._share = self._new_share()
+        self._share = BranchShare.within(self._state.share)
 
     def run(self) -> MapResult[Any]:
         state, call = self._state, self._call
@@ -192,7 +192,7 @@ class _MapRun:
         """Run what is left to do of a window; stop beginning items when too many have failed."""
         calls = self._calls(begin)
         outcomes: dict[int, Outcome] = {}
-        self._share = self._new_share()
+        self._share = BranchShare.within(self._state.share)
 
         def run(place: int) -> None:
             try:
@@ -231,10 +231,6 @@ class _MapRun:
 
         return Branch(name=self._keys[place], work=work)
 
-    def _new_share(self) -> BranchShare:
-        outer = self._state.share
-        return BranchShare() if outer is None else BranchShare(lock=outer.lock, outer=outer)
-
     # --- reading what is recorded ---
 
     def _calls(self, begin: int) -> list[Call]:
@@ -256,7 +252,7 @@ class _MapRun:
             return error
 
     def _bare_state(self, call: Call) -> SliceState:
-        return self._state.item(_ItemWalk(call), self._new_share())
+        return self._state.item(_ItemWalk(call), BranchShare.within(self._state.share))
 
     # --- undoing ---
 
