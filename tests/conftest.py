@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+from typing import Any
 
 import hypothesis
 import pytest
@@ -44,3 +45,23 @@ def needs_database(item: pytest.Item) -> bool:
         or not DATABASE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
         or (isinstance(case, type) and issubclass(case, TransactionTestCase))
     )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_flush() -> None:
+    """Empty tables on PostgreSQL as Django does on the others: TRUNCATE makes 44 new files."""
+    if settings.DATABASE != "postgresql":
+        return
+    from django.db.backends.postgresql.operations import (  # noqa: PLC0415 - others lack its driver
+        DatabaseOperations,
+    )
+
+    truncate = DatabaseOperations.sql_flush
+
+    def sql_flush(operations: Any, style: Any, tables: list[str], **options: bool) -> list[str]:
+        if options.get("reset_sequences"):
+            return truncate(operations, style, tables, **options)
+        # In any order: Django's foreign keys are looked at when the transaction ends.
+        return [f"DELETE FROM {operations.quote_name(table)}" for table in tables]  # noqa: S608
+
+    DatabaseOperations.sql_flush = sql_flush
