@@ -9,9 +9,10 @@
 
 A control holds for all workers of all clusters together. It is a row: what is changed here commits
 or vanishes with the caller's transaction. A worker heeds a control that is new within a second, and
-one that is changed at its next claim. Nobody is interrupted: what runs above a lowered limit, or
-in a paused queue, runs on to its next wait. What `run()` advances in its own process is not held
-up. To limit those that share a tenant or an account, see `durable_django.Limit`.
+one that is changed at its next claim; what it has claimed by then it still runs. Nobody is
+interrupted: what runs above a lowered limit, or in a paused queue, runs on to its next wait. What
+`run()` advances in its own process is not held up. To limit those that share a tenant or an
+account, see `durable_django.Limit`.
 
 Each function has an async twin.
 """
@@ -77,8 +78,9 @@ def configure(
     Args:
         name: The queue.
         max_running: At most so many executions of it are run at one moment; None: no limit.
-        rate: At most so many of it begin in each period: "100/min", or a number and a timedelta;
-            None: no limit. What goes on after a wait needs no place in it.
+        rate: So many of it begin in each period: "100/min", or a number and a timedelta; None: no
+            limit. After a quiet time so many begin at once, and up to twice as many within one
+            period. What goes on after a wait needs no place in it.
         reason: Why, for those who look at the queue.
         by: Who, for the same.
 
