@@ -25,8 +25,8 @@ class Dialect(Protocol):
     by_status_index: str
     #: Ends a SELECT whose row must stay as it is until the transaction ends.
     share_lock: str
-    #: The same, passing over rows that others are writing.
-    share_lock_passing_over: str
+    #: The same, passing over rows that others are writing; None where that cannot be relied on.
+    share_lock_passing_over: str | None
     #: Ends a SELECT whose rows this transaction will change, passing over those others hold.
     skip_locked: str
     #: A true condition that lets the statement's own transaction commit before it is on disk.
@@ -67,7 +67,7 @@ class PostgresDialect:
     by_claim_index = ""
     by_status_index = ""
     share_lock = "FOR SHARE"
-    share_lock_passing_over = "FOR SHARE SKIP LOCKED"
+    share_lock_passing_over: str | None = "FOR SHARE SKIP LOCKED"
     skip_locked = "FOR UPDATE SKIP LOCKED"
     relaxed_commit = "set_config('synchronous_commit', 'off', true) = 'off'"
     can_claim_in_one = True
@@ -104,7 +104,7 @@ class SqliteDialect:
     by_status_index = "INDEXED BY durable_execution_by_status"
     # A writer has the whole file to itself.
     share_lock = ""
-    share_lock_passing_over = ""
+    share_lock_passing_over: str | None = ""
     skip_locked = ""
     relaxed_commit = "1 = 1"
     can_claim_in_one = False
@@ -149,6 +149,8 @@ class MysqlDialect:
     by_claim_index = "FORCE INDEX (durable_execution_claim)"
     by_status_index = "FORCE INDEX (durable_execution_by_status)"
     share_lock = "LOCK IN SHARE MODE"
+    # MariaDB 10.11 fails with "Can't find record" (1032) where a row it passes over is written.
+    share_lock_passing_over: str | None = None
     skip_locked = "FOR UPDATE SKIP LOCKED"
     relaxed_commit = "1 = 1"
     can_claim_in_one = False
@@ -157,8 +159,6 @@ class MysqlDialect:
 
     def __init__(self, *, is_mariadb: bool) -> None:
         self.can_return_inserts = is_mariadb
-        share_lock = self.share_lock if is_mariadb else "FOR SHARE"
-        self.share_lock_passing_over = f"{share_lock} SKIP LOCKED"
 
     def literal(self, instant: datetime) -> str:
         return f"TIMESTAMP'{_digits(instant)}'"
