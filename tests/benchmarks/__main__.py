@@ -1,10 +1,12 @@
 """Measure the engine beside the raw commit rate of the same database, in the same run.
 
 python3 -m tests.benchmarks [--db sqlite,postgresql] [--count 1000] [--runs 3] [--backlog]
-python3 -m tests.benchmarks [--db sqlite,postgresql] --listing
+python3 -m tests.benchmarks [--db sqlite,postgresql] --listing | --maps
 
 `--backlog` adds the cost of a claim beside a million finished, 100,000 sleeping and 100,000 due
-executions. `--listing` measures the admin's list beside a million executions instead. Absolute figures do not travel between machines or days: compare within one run.
+executions. `--listing` measures the admin's list beside a million executions instead, `--maps`
+maps over 10,000 items with their time and memory. Absolute figures do not travel between machines
+or days: compare within one run.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from durable_django import WorkflowContext, runtime, workflow  # noqa: E402
 from durable_django.engine.durable_engine import DurableEngine  # noqa: E402
 from tests.benchmarks.backlog import measure_backlog  # noqa: E402
 from tests.benchmarks.listing import measure_listing  # noqa: E402
+from tests.benchmarks.maps import measure_maps  # noqa: E402
 
 REPORT: list[tuple[str, str]] = []
 
@@ -70,6 +71,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--backlog", action="store_true")
     parser.add_argument("--listing", action="store_true")
+    parser.add_argument("--maps", action="store_true")
     options = parser.parse_args()
     name = connection.creation.create_test_db(verbosity=0, autoclobber=True)
     engine = runtime.build_engine(dispatcher=None)
@@ -77,6 +79,8 @@ def main() -> None:
     try:
         if options.listing:
             REPORT.extend(measure_listing())
+        elif options.maps:
+            REPORT.extend(measure_maps(engine))
         else:
             measure(engine, options.count, options.runs)
         if options.backlog:
