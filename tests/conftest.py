@@ -39,6 +39,8 @@ def pytest_collection_finish() -> None:
 
 
 def needs_database(item: pytest.Item) -> bool:
+    if item.get_closest_marker("one_database") is not None:
+        return False
     case = getattr(item, "cls", None)
     return (
         item.get_closest_marker("django_db") is not None

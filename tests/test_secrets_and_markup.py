@@ -34,7 +34,7 @@ from durable_django.testing.driver import DurableDriver
 from tests.control.canary import CANARY, FAILED, assert_absent, planted  # noqa: F401 -- a fixture
 from tests.surface import LIST, admin_addresses, all_pages, control_pages
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 HOSTILE = (
     "<script>alert(1)</script>",

@@ -171,6 +171,7 @@ class TestWorkingOff:
         assert "breath#2" in durable.steps(worker)
         assert worker.execution.progress["done"] == 105
 
+    @pytest.mark.one_database
     def test_counts_2500_exactly(self, durable: DurableDriver, operator: User):
         insert(2500)
 

@@ -25,23 +25,25 @@ def die_everywhere(
     act: Callable[[Scene], object],
     directory: Path,
     *,
-    is_full: bool = False,
+    stride: int = 1,
 ) -> Iterator[tuple[Scene, bool]]:
-    """Arrange, and act in a process that dies one act later each time, until one lives.
+    """Arrange, and act in a process that dies later each time, until one lives.
 
-    The points before each act are tried, and the one after the last: what is after one act is
-    before the next. With `is_full` every point is. Yields each scene, and whether its process died.
+    Every `stride`-th point is tried, from the one before the first act on, and always the last:
+    after the last act. Yields each scene, and whether its process died.
     """
     number, died = 1, True
     while died:
         scene, died = _act_and_die(arrange, act, number, directory)
         yield scene, died
-        number += 1 if is_full else 2
-    if not is_full:
-        # The one that lived had passed the point before this.
-        number -= 3
-        yield _act_and_die(arrange, act, number, directory)
-    assert number >= MIN_POINTS
+        number += stride
+    lived = number - stride
+    for last in range(lived - 1, lived - stride, -1):
+        scene, died = _act_and_die(arrange, act, last, directory)
+        yield scene, died
+        if died:
+            break
+    assert lived >= MIN_POINTS
 
 
 def _act_and_die(

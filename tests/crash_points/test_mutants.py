@@ -21,7 +21,8 @@ from tests.crash_points.sagas import EXPIRED
 from tests.crash_points.stories import BOOKS, ONCE, PAUSED, REMINDED
 from tests.crash_points.story import Story
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# What is tried here is the harness, and it is the same everywhere.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
 
 
 @pytest.mark.parametrize(

@@ -371,6 +371,7 @@ class TestPayout:
         assert count_done("transfer") == 2
 
 
+@pytest.mark.one_database  # the stores themselves are killed on each, in tests/crash_points
 class TestCrash:
     @pytest.mark.parametrize("accepted", [True, False], ids=["paid", "undone"])
     def test_claim_survives_one_at_every_write(

@@ -9,6 +9,8 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+pytestmark = pytest.mark.one_database
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 UNKNOWN = "0192d3a0-0000-7000-8000-000000000000"
 

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import hypothesis.strategies as st
 import pytest
+from django.conf import settings as django_settings
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import (
     Bundle,
@@ -559,7 +560,7 @@ def test_memory_and_orm_store_cannot_be_told_apart() -> None:
     run_state_machine_as_test(
         TwoStores,
         settings=settings(
-            max_examples=30,
+            max_examples=30 if django_settings.DATABASE == "sqlite" else 10,
             stateful_step_count=30,
             derandomize=True,
             deadline=None,
