@@ -1,7 +1,7 @@
 """Run the whole suite with nothing but a Python: `python3 -m tests [--db NAMES] [pytest arguments]`.
 
 Makes `.venv` on the first start, then runs pytest once per database: SQLite always, and PostgreSQL
-and MariaDB where they answer. Everything runs on SQLite; on the others, what needs a database.
+and MariaDB where they answer. Everything runs on SQLite; on the others, what has to do with them.
 
   --db sqlite,postgresql       only these databases
   DURABLE_TEST_POSTGRES_URL    default postgresql://postgres@127.0.0.1:5432, else embedded

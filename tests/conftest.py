@@ -11,6 +11,22 @@ from django.test import TransactionTestCase
 #: Whoever asks for one of these, directly or not, needs a database.
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
 
+#: Pages and answers over what `control` finds, which runs on every database. Only what commits in
+#: them runs on every one too; `tests/api/test_schemathesis.py` comes by all of the API there.
+SCREENS = tuple(
+    f"tests/{room}/"
+    for room in (
+        "admin/acts",
+        "admin/human_tasks",
+        "admin/page",
+        "admin/queues",
+        "admin/schedules",
+        "api/http",
+        "api/views",
+        "browser",
+    )
+)
+
 # The same examples on every run and machine, and no failure because a machine is slow.
 hypothesis.settings.register_profile("durable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("durable")
@@ -42,11 +58,20 @@ def needs_database(item: pytest.Item) -> bool:
     if item.get_closest_marker("one_database") is not None:
         return False
     case = getattr(item, "cls", None)
+    if item.nodeid.startswith(SCREENS) and not commits(item):
+        return False
     return (
         item.get_closest_marker("django_db") is not None
         or not DATABASE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
         or (isinstance(case, type) and issubclass(case, TransactionTestCase))
     )
+
+
+def commits(item: pytest.Item) -> bool:
+    """Say whether a test commits what it writes, which two connections may then fight for."""
+    mark = item.get_closest_marker("django_db")
+    is_marked = mark is not None and bool(mark.kwargs.get("transaction"))
+    return is_marked or "transactional_db" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(autouse=True, scope="session")
